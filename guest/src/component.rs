@@ -1,0 +1,110 @@
+//! The component's exports: the only file that knows WIT.
+//!
+//! Owns the one implicit engine of an instance and translates between the contract in `wit/` and
+//! [`Engine`]. Knows nothing of RESP or commands.
+
+// The bindings that wit-bindgen generates speak the canonical ABI, which is raw memory.
+#![allow(unsafe_code)]
+
+use std::cell::RefCell;
+
+use crate::engine::{self, Engine};
+
+wit_bindgen::generate!({ world: "redis", path: "../wit" });
+
+use exports::petridis::engine::server::{
+    Close, Effects, Event, Guest as ServerGuest, LogLevel, LogLine, Options, Send, Transport,
+};
+
+thread_local! {
+    static ENGINE: RefCell<Option<Engine>> = const { RefCell::new(None) };
+}
+
+fn with_engine<R>(act: impl FnOnce(&mut Engine) -> R) -> R {
+    ENGINE.with_borrow_mut(|slot| act(slot.get_or_insert_with(Engine::with_defaults)))
+}
+
+struct Component;
+
+export!(Component);
+
+impl Guest for Component {
+    fn execute(request: Vec<u8>) -> Vec<u8> {
+        with_engine(|engine| engine.execute(&request))
+    }
+}
+
+impl ServerGuest for Component {
+    fn start(options: Options) -> Result<(), String> {
+        let engine = Engine::start(engine::Options {
+            now_us: options.now_us,
+            seed: options.seed,
+            memory_ceiling: options.memory_ceiling,
+            config: options.config,
+            facts: options.facts,
+        })?;
+        ENGINE.set(Some(engine));
+        Ok(())
+    }
+
+    fn step(now_us: u64, events: Vec<Event>, bytes: Vec<u8>) -> Effects {
+        with_engine(|engine| {
+            let mut batch = engine.begin(now_us);
+            let mut rest = bytes.as_slice();
+            for event in events {
+                match event {
+                    Event::Opened(opened) => batch.opened(
+                        opened.connection,
+                        match opened.transport {
+                            Transport::Tcp => engine::Transport::Tcp,
+                            Transport::Tls => engine::Transport::Tls,
+                            Transport::Unix => engine::Transport::Unix,
+                        },
+                        opened.peer,
+                        opened.local,
+                    ),
+                    Event::Received(received) => {
+                        let length = (received.length as usize).min(rest.len());
+                        let (now, later) = rest.split_at(length);
+                        rest = later;
+                        batch.received(received.connection, now);
+                    }
+                    Event::Closed(connection) => batch.closed(connection),
+                    Event::Unsent(unsent) => batch.unsent(unsent.connection, unsent.bytes),
+                }
+            }
+            translate(batch.finish())
+        })
+    }
+}
+
+fn translate(effects: engine::Effects) -> Effects {
+    Effects {
+        bytes: effects.bytes,
+        sends: effects
+            .sends
+            .into_iter()
+            .map(|send| Send { connection: send.connection, length: send.length })
+            .collect(),
+        closes: effects
+            .closes
+            .into_iter()
+            .map(|close| Close { connection: close.connection, flush: close.flush })
+            .collect(),
+        logs: effects
+            .logs
+            .into_iter()
+            .map(|line| LogLine {
+                level: match line.level {
+                    engine::LogLevel::Debug => LogLevel::Debug,
+                    engine::LogLevel::Verbose => LogLevel::Verbose,
+                    engine::LogLevel::Notice => LogLevel::Notice,
+                    engine::LogLevel::Warning => LogLevel::Warning,
+                },
+                text: line.text,
+            })
+            .collect(),
+        wake_at_us: effects.wake_at_us,
+        exit: effects.exit,
+    }
+}

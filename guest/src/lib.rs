@@ -1,0 +1,12 @@
+//! Redis as a deterministic state machine.
+//!
+//! Bytes, the time and a seed go in; bytes come out. Nothing in this crate reads a clock, a random
+//! source or the environment, so the same calls give the same bytes everywhere. It is compiled
+//! twice: to a WebAssembly component, which is how it runs, and natively, for fast tests.
+//!
+//! Layers, each knowing only those before it:
+//! `resp`, `value` → `keyspace` → `commands` → `session` → `engine` → `component`.
+
+#[cfg(target_arch = "wasm32")]
+mod component;
+pub mod engine;
