@@ -5,8 +5,18 @@
 //! twice: to a WebAssembly component, which is how it runs, and natively, for fast tests.
 //!
 //! Layers, each knowing only those before it:
-//! `resp`, `value` → `keyspace` → `commands` → `session` → `engine` → `component`.
+//! `resp`, `value`, `config` → `keyspace` → `commands` → `session` → `engine` → `component`.
 
 #[cfg(target_arch = "wasm32")]
 mod component;
+
+pub mod commands;
+pub mod config;
 pub mod engine;
+pub mod keyspace;
+pub mod memory;
+pub mod resp;
+pub mod session;
+pub mod value;
+
+pub use session::commands_markdown;

@@ -1,0 +1,139 @@
+//! What commands answer when they refuse: every text in one place, as Redis 8.0 words it.
+
+use std::borrow::Cow;
+
+/// An error as it goes to the client, its code first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandError(Cow<'static, [u8]>);
+
+impl CommandError {
+    const fn fixed(text: &'static str) -> Self {
+        CommandError(Cow::Borrowed(text.as_bytes()))
+    }
+
+    /// An error whose words depend on the request.
+    pub fn worded(text: impl Into<Vec<u8>>) -> Self {
+        CommandError(Cow::Owned(text.into()))
+    }
+
+    /// The bytes behind the `-`.
+    pub fn text(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The first word, by which INFO's errorstats counts.
+    pub fn code(&self) -> &[u8] {
+        self.0.split(|byte| *byte == b' ').next().unwrap_or_default()
+    }
+}
+
+macro_rules! errors {
+    ($($name:ident = $text:literal;)*) => {
+        $(#[doc = concat!("`", $text, "`")] pub const $name: CommandError = CommandError::fixed($text);)*
+    };
+}
+
+errors! {
+    SYNTAX = "ERR syntax error";
+    NOT_AN_INTEGER = "ERR value is not an integer or out of range";
+    NOT_A_FLOAT = "ERR value is not a valid float";
+    OUT_OF_RANGE = "ERR value is out of range";
+    OUT_OF_RANGE_POSITIVE = "ERR value is out of range, must be positive";
+    WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value";
+    NO_SUCH_KEY = "ERR no such key";
+    SAME_OBJECT = "ERR source and destination objects are the same";
+    DB_OUT_OF_RANGE = "ERR DB index is out of range";
+    INVALID_DB = "ERR invalid DB index";
+    OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'.";
+    NO_AUTH = "NOAUTH Authentication required.";
+    NO_PASSWORD_SET = "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?";
+    WRONG_PASS = "WRONGPASS invalid username-password pair or user is disabled.";
+    UNSUPPORTED_PROTOCOL = "NOPROTO unsupported protocol version";
+    PROTOCOL_NOT_AN_INTEGER = "ERR Protocol version is not an integer or out of range";
+    HELLO_WITHOUT_AUTH = "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time";
+    INVALID_CLIENT_NAME = "ERR Client names cannot contain spaces, newlines or special characters.";
+    NO_SUCH_CLIENT = "ERR No such client";
+    INVALID_CLIENT_ID = "ERR Invalid client ID";
+    CLIENT_ID_NOT_POSITIVE = "ERR client-id should be greater than 0";
+    MAX_AGE_NOT_POSITIVE = "ERR maxage should be greater than 0";
+    MAX_CLIENTS = "ERR max number of clients reached";
+    NO_SHUTDOWN = "ERR No shutdown in progress.";
+    INVALID_CURSOR = "ERR invalid cursor";
+    OFFSET_OUT_OF_RANGE = "ERR offset is out of range";
+    STRING_TOO_LONG = "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
+    INCREMENT_OVERFLOW = "ERR increment or decrement would overflow";
+    DECREMENT_OVERFLOW = "ERR decrement would overflow";
+    INCREMENT_NOT_FINITE = "ERR increment would produce NaN or Infinity";
+    NX_WITH_OTHERS = "ERR NX and XX, GT or LT options at the same time are not compatible";
+    GT_WITH_LT = "ERR GT and LT options at the same time are not compatible";
+}
+
+/// `ERR invalid expire time in 'set' command`
+pub fn invalid_expire(command: &str) -> CommandError {
+    CommandError::worded(format!("ERR invalid expire time in '{command}' command"))
+}
+
+/// `ERR Syntax error in HELLO option 'X'`
+pub fn hello_option(option: &[u8]) -> CommandError {
+    CommandError::worded([b"ERR Syntax error in HELLO option '", option, b"'"].concat())
+}
+
+/// `ERR Unknown client type 'x'`
+pub fn unknown_client_type(name: &[u8]) -> CommandError {
+    CommandError::worded([b"ERR Unknown client type '", name, b"'"].concat())
+}
+
+/// `ERR No such user 'x'`
+pub fn no_such_user(name: &[u8]) -> CommandError {
+    CommandError::worded([b"ERR No such user '", name, b"'"].concat())
+}
+
+/// `ERR unknown subcommand 'x'. Try CONFIG HELP.`
+pub fn unknown_subcommand(given: &[u8], command: &str) -> CommandError {
+    let given = &given[..given.len().min(MAX_QUOTED)];
+    let help = format!("'. Try {} HELP.", command.to_ascii_uppercase());
+    CommandError::worded([b"ERR unknown subcommand '", given, help.as_bytes()].concat())
+}
+
+/// An unknown command's name and its arguments are quoted up to this length.
+const MAX_QUOTED: usize = 128;
+
+/// `ERR unknown command 'x', with args beginning with: 'a' 'b' `
+pub fn unknown_command<'a>(name: &[u8], args: impl Iterator<Item = &'a [u8]>) -> CommandError {
+    let name = &name[..name.len().min(MAX_QUOTED)];
+    let mut quoted = Vec::new();
+    for arg in args {
+        if quoted.len() >= MAX_QUOTED {
+            break;
+        }
+        let room = MAX_QUOTED - quoted.len();
+        quoted.push(b'\'');
+        quoted.extend_from_slice(&arg[..arg.len().min(room)]);
+        quoted.extend_from_slice(b"' ");
+    }
+    let text = [b"ERR unknown command '", name, b"', with args beginning with: ", &quoted].concat();
+    CommandError::worded(text)
+}
+
+/// `ERR value is out of range, value must between 1 and 10`
+pub fn not_between(least: i64, most: i64) -> CommandError {
+    CommandError::worded(format!(
+        "ERR value is out of range, value must between {least} and {most}"
+    ))
+}
+
+/// `ERR Unsupported option X`
+pub fn unsupported_option(option: &[u8]) -> CommandError {
+    CommandError::worded([b"ERR Unsupported option ", option].concat())
+}
+
+/// `ERR wrong number of arguments for 'get' command`
+pub fn wrong_arity(command: &str) -> CommandError {
+    CommandError::worded(format!("ERR wrong number of arguments for '{command}' command"))
+}
+
+impl From<crate::value::WrongType> for CommandError {
+    fn from(_: crate::value::WrongType) -> Self {
+        WRONG_TYPE
+    }
+}

@@ -1,0 +1,55 @@
+//! What the commands do: one file per family, each function between parsing its arguments and
+//! writing its reply. Knows the keyspace and the reply's sink; knows no client, no transaction, no
+//! connection — those commands live in `session`.
+//!
+//! The gate has checked a command's name, its arity, the client's permission and the memory before a
+//! handler runs.
+
+pub mod bitmaps;
+pub mod error;
+pub mod databases;
+pub mod generic;
+pub mod help;
+pub mod lcs;
+pub mod options;
+pub mod strings;
+pub mod table;
+
+use crate::config::Config;
+use crate::keyspace::Keyspace;
+use crate::resp::{Args, Sink};
+
+pub use error::CommandError;
+
+/// What a handler of a data command works on.
+pub struct Context<'a> {
+    /// All databases, with the time of this command.
+    pub keyspace: &'a mut Keyspace,
+    /// The number of the client's selected database.
+    pub db: usize,
+    /// Where the reply goes.
+    pub reply: &'a mut dyn Sink,
+    /// The parameters in force.
+    pub config: &'a Config,
+    /// All chance comes from here.
+    pub rng: &'a mut fastrand::Rng,
+}
+
+/// A handler has written its reply, or the error to answer instead. An error comes before the first
+/// byte of a reply.
+pub type Outcome = Result<(), CommandError>;
+
+/// A command that needs the data only.
+pub type DataHandler = fn(&mut Context<'_>, Args<'_>) -> Outcome;
+
+impl Context<'_> {
+    /// Refuses to make the data `bytes` larger where they would not fit in the instance.
+    pub fn reserve(&self, bytes: usize) -> Outcome {
+        if self.keyspace.has_room_for(bytes) { Ok(()) } else { Err(error::OUT_OF_MEMORY) }
+    }
+
+    /// The time of this command, in milliseconds since the Unix epoch.
+    pub fn now_ms(&self) -> i64 {
+        self.keyspace.now_ms()
+    }
+}

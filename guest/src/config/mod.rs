@@ -1,0 +1,250 @@
+//! The parameters of redis.conf and CONFIG: their values, and the words in which a bad one is
+//! refused. Knows no keyspace, no command and no connection; what a change sets in motion is the
+//! session's affair, which is told what changed.
+//!
+//! `parameters` holds the one table that everything derives from, `kinds` what a value can be.
+
+mod kinds;
+mod parameters;
+
+use std::borrow::Cow;
+
+use crate::resp::split_words;
+use crate::value::glob;
+
+pub use kinds::{
+    AppendFsync, KeyspaceEvents, LogLevel, MaxmemoryPolicy, OutputLimit, Percentiles, Protected,
+    PubsubDefault, SanitizePayload, SavePoint, SavePoints, Text, Words,
+};
+pub use parameters::Config;
+
+use kinds::Refusal;
+use parameters::{Effect, PARAMETERS, Parameter};
+
+/// Names that redis.conf may still hold though nothing heeds them.
+const RETIRED: [&str; 3] =
+    ["list-max-ziplist-entries", "list-max-ziplist-value", "lua-replicate-commands"];
+
+/// Which parameters CONFIG SET gave another value.
+#[derive(Clone, Debug, Default)]
+pub struct Changes(Vec<&'static str>);
+
+impl Changes {
+    /// True if the parameter of this name (never an alias) has another value than before.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains(&name)
+    }
+
+    /// The names, in the order they were given.
+    pub fn names(&self) -> &[&'static str] {
+        &self.0
+    }
+}
+
+/// A parameter under one of its names: an alias is listed, set and refused under its own.
+#[derive(Clone, Copy)]
+struct Named {
+    parameter: &'static Parameter,
+    name: &'static str,
+}
+
+fn every_name() -> impl Iterator<Item = Named> {
+    PARAMETERS.iter().flat_map(|parameter| {
+        [Some(parameter.name), parameter.alias]
+            .into_iter()
+            .flatten()
+            .map(move |name| Named { parameter, name })
+    })
+}
+
+fn find(name: &[u8]) -> Option<Named> {
+    every_name().find(|known| known.name.as_bytes().eq_ignore_ascii_case(name))
+}
+
+impl Config {
+    /// The value of a parameter as CONFIG GET prints it. The name may be an alias, in any case.
+    pub fn get(&self, name: &str) -> Option<Vec<u8>> {
+        find(name.as_bytes()).map(|known| self.printed(known.parameter))
+    }
+
+    /// True if the value must not be shown in logs, MONITOR or SLOWLOG.
+    pub fn is_sensitive(name: &[u8]) -> bool {
+        find(name).is_some_and(|known| known.parameter.flags.sensitive)
+    }
+
+    /// Names and values for CONFIG GET, each name once.
+    ///
+    /// A word without `[`, `*` or `?` is a name, and answered as the client spelled it; only so is a
+    /// hidden parameter found.
+    pub fn matching<'p>(
+        &self,
+        patterns: impl IntoIterator<Item = &'p [u8]>,
+    ) -> Vec<(Cow<'p, [u8]>, Vec<u8>)> {
+        let mut found: Vec<(Cow<'p, [u8]>, Vec<u8>)> = Vec::new();
+        let add = |found: &mut Vec<(Cow<'p, [u8]>, Vec<u8>)>, name: Cow<'p, [u8]>, known: Named| {
+            if !found.iter().any(|(listed, _)| listed.eq_ignore_ascii_case(&name)) {
+                found.push((name, self.printed(known.parameter)));
+            }
+        };
+        for pattern in patterns {
+            if !pattern.iter().any(|byte| matches!(byte, b'[' | b'*' | b'?')) {
+                if let Some(known) = find(pattern) {
+                    add(&mut found, Cow::Borrowed(pattern), known);
+                }
+                continue;
+            }
+            for known in every_name().filter(|known| !known.parameter.flags.hidden) {
+                if glob::matches(pattern, known.name.as_bytes(), true) {
+                    add(&mut found, Cow::Borrowed(known.name.as_bytes()), known);
+                }
+            }
+        }
+        found
+    }
+
+    /// Applies what redis.conf and the command line say, in order. A value of several words is
+    /// given as one string.
+    ///
+    /// # Errors
+    /// A sentence about the first parameter that is unknown or has a bad value.
+    pub fn start_with(&mut self, given: &[(String, String)]) -> Result<(), String> {
+        let mut save_points = Vec::new();
+        for (name, value) in given {
+            let Some(known) = find(name.as_bytes()) else {
+                if RETIRED.iter().any(|retired| retired.eq_ignore_ascii_case(name)) {
+                    continue;
+                }
+                return Err(format!("'{name}': Bad directive or wrong number of arguments"));
+            };
+            let parameter = known.parameter;
+            let assigned = if parameter.flags.many_words && !value.is_empty() {
+                split_line(value.as_bytes())
+                    .and_then(|words| parameter.assign(self, &as_slices(&words)))
+            } else {
+                parameter.assign(self, &[value.as_bytes()])
+            };
+            assigned.map_err(|refusal| format!("'{name} {value}': {refusal}"))?;
+            if parameter.name == "save" {
+                // Each `save` line adds to those before it; the first clears the default, an empty
+                // one everything.
+                if value.is_empty() {
+                    save_points.clear();
+                }
+                save_points.extend_from_slice(&self.save.0);
+                self.save = SavePoints(Cow::Owned(save_points.clone()));
+            }
+        }
+        self.bound_hz();
+        Ok(())
+    }
+
+    /// CONFIG SET: all of the parameters, or none. `trusted` says whether the client may set what
+    /// `enable-protected-configs` protects.
+    ///
+    /// # Errors
+    /// The text of the error to answer, its code first.
+    pub fn set(&mut self, given: &[(&[u8], &[u8])], trusted: bool) -> Result<Changes, Vec<u8>> {
+        let mut wanted: Vec<Named> = Vec::with_capacity(given.len());
+        for (name, _) in given {
+            let Some(known) = find(name) else {
+                return Err(unknown(name));
+            };
+            let flags = known.parameter.flags;
+            if flags.immutable {
+                return Err(failed(name, "can't set immutable config"));
+            }
+            if flags.protected && !trusted {
+                return Err(failed(name, "can't set protected config"));
+            }
+            if wanted.iter().any(|earlier| earlier.name == known.name) {
+                return Err(failed(name, "duplicate parameter"));
+            }
+            wanted.push(known);
+        }
+        let mut next = self.clone();
+        let mut changes: Vec<Named> = Vec::new();
+        for (known, (_, value)) in wanted.iter().zip(given) {
+            let parameter = known.parameter;
+            let before = next.printed(parameter);
+            let assigned = if parameter.flags.many_words {
+                parameter.assign(&mut next, &blank_separated(value))
+            } else {
+                parameter.assign(&mut next, &[value])
+            };
+            assigned.map_err(|refusal| failed(known.name.as_bytes(), &refusal))?;
+            if next.printed(parameter) != before {
+                changes.push(*known);
+            }
+        }
+        for known in &changes {
+            next.carry_out(known.parameter.effect)
+                .map_err(|refusal| failed(known.name.as_bytes(), refusal))?;
+        }
+        *self = next;
+        Ok(Changes(changes.iter().map(|known| known.parameter.name).collect()))
+    }
+
+    fn printed(&self, parameter: &Parameter) -> Vec<u8> {
+        let mut text = Vec::new();
+        parameter.print(self, &mut text);
+        text
+    }
+
+    /// What a changed value entails beyond being stored.
+    fn carry_out(&mut self, effect: Effect) -> Result<(), &'static str> {
+        match effect {
+            Effect::None => Ok(()),
+            Effect::BoundHz => {
+                self.bound_hz();
+                Ok(())
+            }
+            Effect::BoundBacklog => {
+                self.repl_backlog_size = self.repl_backlog_size.max(16 * 1024);
+                Ok(())
+            }
+            Effect::Refused(refusal) => Err(refusal),
+            Effect::Tls => {
+                let wanted = self.tls_port != 0 || self.tls_replication || self.tls_cluster;
+                if wanted { Err(parameters::NO_TLS) } else { Ok(()) }
+            }
+        }
+    }
+
+    /// Any `hz` is taken, but only these are meant.
+    fn bound_hz(&mut self) {
+        self.hz = self.hz.clamp(1, 500);
+    }
+}
+
+fn unknown(name: &[u8]) -> Vec<u8> {
+    let mut text = b"ERR Unknown option or number of arguments for CONFIG SET - '".to_vec();
+    text.extend_from_slice(kinds::before_nul(name));
+    text.push(b'\'');
+    text
+}
+
+fn failed(name: &[u8], reason: &str) -> Vec<u8> {
+    let mut text = b"ERR CONFIG SET failed (possibly related to argument '".to_vec();
+    text.extend_from_slice(kinds::before_nul(name));
+    text.extend_from_slice(b"') - ");
+    text.extend_from_slice(reason.as_bytes());
+    text
+}
+
+/// A CONFIG SET value as words. Two blanks in a row hold an empty word between them.
+fn blank_separated(value: &[u8]) -> Vec<&[u8]> {
+    if value.is_empty() { Vec::new() } else { value.split(|byte| *byte == b' ').collect() }
+}
+
+/// A redis.conf value as words, quotes taken off.
+fn split_line(value: &[u8]) -> Result<Vec<Vec<u8>>, Refusal> {
+    let mut bytes = Vec::new();
+    let mut spans = Vec::new();
+    split_words(value, &mut bytes, |start, end| spans.push(start..end))
+        .ok_or(Cow::Borrowed("Unbalanced quotes in configuration line"))?;
+    Ok(spans.into_iter().filter_map(|span| bytes.get(span).map(<[u8]>::to_vec)).collect())
+}
+
+fn as_slices(words: &[Vec<u8>]) -> Vec<&[u8]> {
+    words.iter().map(Vec::as_slice).collect()
+}

@@ -1,0 +1,296 @@
+//! The keyspace: databases, expiry, memory, and the guard through which every write goes. Knows no
+//! client and no protocol.
+
+mod journal;
+mod slot;
+mod table;
+
+pub use journal::{Event, EventClass, Journal};
+pub use slot::Slot;
+pub use table::Entry;
+
+use table::Table;
+
+use crate::value::Value;
+use crate::value::hash::Seed;
+
+/// Counters that INFO shows.
+#[derive(Clone, Debug, Default)]
+pub struct KeyspaceStats {
+    /// Reads that found their key.
+    pub hits: u64,
+    /// Reads that did not.
+    pub misses: u64,
+    /// Keys gone because their time was up.
+    pub expired: u64,
+}
+
+/// What one SCAN step found.
+#[derive(Debug)]
+pub struct ScanStep {
+    /// The cursor for the next step; 0 when the iteration is complete.
+    pub cursor: u64,
+    /// Positions of what to look at, see [`Keyspace::entry_at`].
+    pub positions: std::ops::Range<usize>,
+}
+
+/// All databases of an engine.
+#[derive(Debug)]
+pub struct Keyspace {
+    databases: Vec<Table>,
+    seed: Seed,
+    now_us: u64,
+    memory_ceiling: usize,
+    /// Off while `DEBUG SET-ACTIVE-EXPIRE 0`: then keys go only when somebody looks.
+    active_expiry: bool,
+    /// Whether reads mark keys as accessed (`CLIENT NO-TOUCH`).
+    touching: bool,
+    /// What happened since the gate last looked.
+    pub journal: Journal,
+    /// Counters.
+    pub stats: KeyspaceStats,
+}
+
+impl Keyspace {
+    /// Empty databases.
+    pub fn new(databases: usize, seed: u64, memory_ceiling: usize) -> Self {
+        let mut tables = Vec::new();
+        tables.resize_with(databases, Table::default);
+        Keyspace {
+            databases: tables,
+            seed: Seed::new(seed),
+            now_us: 0,
+            memory_ceiling,
+            active_expiry: true,
+            touching: true,
+            journal: Journal::default(),
+            stats: KeyspaceStats::default(),
+        }
+    }
+
+    // ---- time
+
+    /// Microseconds since the Unix epoch, the same for the length of a command.
+    pub fn now_us(&self) -> u64 {
+        self.now_us
+    }
+
+    /// Milliseconds since the Unix epoch.
+    #[inline]
+    pub fn now_ms(&self) -> i64 {
+        (self.now_us / 1000) as i64
+    }
+
+    #[inline]
+    fn now_s(&self) -> u32 {
+        (self.now_us / 1_000_000) as u32
+    }
+
+    /// Tells the time, which never runs backwards.
+    pub fn set_now_us(&mut self, now_us: u64) {
+        self.now_us = self.now_us.max(now_us);
+    }
+
+    /// Removes every key whose time is up, the earliest deadline first.
+    pub fn expire_due(&mut self) {
+        if !self.active_expiry {
+            return;
+        }
+        let now_ms = self.now_ms();
+        for db in 0..self.databases.len() {
+            while let Some((at_ms, position)) = self.databases[db].next_deadline() {
+                if at_ms > now_ms {
+                    break;
+                }
+                self.expire_at(db, position);
+            }
+        }
+    }
+
+    /// The earliest deadline of all keys, in milliseconds since the Unix epoch.
+    pub fn next_deadline_ms(&self) -> Option<i64> {
+        if !self.active_expiry {
+            return None;
+        }
+        self.databases.iter().filter_map(|table| table.next_deadline()).map(|(at_ms, _)| at_ms).min()
+    }
+
+    /// Turns the removal of keys that nobody looks at on or off (`DEBUG SET-ACTIVE-EXPIRE`).
+    pub fn set_active_expiry(&mut self, on: bool) {
+        self.active_expiry = on;
+    }
+
+    /// Whether the next commands mark keys as accessed.
+    pub fn set_touching(&mut self, on: bool) {
+        self.touching = on;
+    }
+
+    fn expire_at(&mut self, db: usize, position: usize) {
+        let key: Box<[u8]> = self.databases[db].entry(position).key().into();
+        self.databases[db].remove(position);
+        self.stats.expired += 1;
+        self.journal.changed(db, &key);
+        self.journal.event(EventClass::EXPIRED, "expired", db, &key);
+    }
+
+    // ---- memory
+
+    /// True if `bytes` more would still fit in the instance.
+    pub fn has_room_for(&self, bytes: usize) -> bool {
+        crate::memory::used().saturating_add(bytes) <= self.memory_ceiling
+    }
+
+    /// Bytes that may be filled in all.
+    pub fn memory_ceiling(&self) -> usize {
+        self.memory_ceiling
+    }
+
+    // ---- reading
+
+    /// How many databases there are.
+    pub fn databases(&self) -> usize {
+        self.databases.len()
+    }
+
+    /// How many keys a database holds, those included whose time is up but that are still there.
+    pub fn len(&self, db: usize) -> usize {
+        self.databases[db].len()
+    }
+
+    /// How many keys of a database expire.
+    pub fn expiring(&self, db: usize) -> usize {
+        self.databases[db].expiring()
+    }
+
+    /// The value of a key, for a command that only reads: counts a hit or a miss and marks the
+    /// access. A key whose time is up is removed and not found.
+    #[inline]
+    pub fn read(&mut self, db: usize, key: &[u8]) -> Option<&Value> {
+        match self.live(db, key) {
+            Some(position) => {
+                self.stats.hits += 1;
+                if self.touching {
+                    let now_s = self.now_s();
+                    self.databases[db].touch(position, now_s);
+                }
+                Some(self.databases[db].entry(position).value())
+            }
+            None => {
+                self.stats.misses += 1;
+                self.journal.event(EventClass::KEY_MISS, "keymiss", db, key);
+                None
+            }
+        }
+    }
+
+    /// The entry of a key, leaving no trace: neither a hit nor an access.
+    pub fn peek(&mut self, db: usize, key: &[u8]) -> Option<&Entry> {
+        self.live(db, key).map(|position| self.databases[db].entry(position))
+    }
+
+    /// When a key expires: `None` if there is no such key, `Some(None)` if it does not expire.
+    /// Leaves no trace.
+    pub fn deadline_ms(&mut self, db: usize, key: &[u8]) -> Option<Option<i64>> {
+        self.live(db, key).map(|position| self.databases[db].deadline_ms(position))
+    }
+
+    /// True if there is such a key. Counts a hit or a miss.
+    pub fn exists(&mut self, db: usize, key: &[u8]) -> bool {
+        self.read(db, key).is_some()
+    }
+
+    /// All entries of a database whose time is not up, in no particular order.
+    pub fn entries(&self, db: usize) -> impl Iterator<Item = &Entry> {
+        let (table, now_ms) = (&self.databases[db], self.now_ms());
+        (0..table.len()).filter_map(move |position| {
+            let live = table.deadline_ms(position).is_none_or(|at_ms| at_ms > now_ms);
+            live.then(|| table.entry(position))
+        })
+    }
+
+    /// The entry at a position that [`Keyspace::scan`] named, unless its time is up.
+    pub fn entry_at(&self, db: usize, position: usize) -> Option<&Entry> {
+        let table = &self.databases[db];
+        let live = table.deadline_ms(position).is_none_or(|at_ms| at_ms > self.now_ms());
+        live.then(|| table.entry(position))
+    }
+
+    /// One step of an iteration over a database that sees at least `count` positions, and every key
+    /// that is there throughout at least once. `cursor` 0 begins.
+    pub fn scan(&self, db: usize, cursor: u64, count: usize) -> ScanStep {
+        let len = self.databases[db].len();
+        let end = match cursor {
+            0 => len,
+            // Keys beyond the cursor are new, or were seen.
+            cursor => usize::try_from(cursor).unwrap_or(usize::MAX).min(len),
+        };
+        let start = end.saturating_sub(count);
+        ScanStep { cursor: start as u64, positions: start..end }
+    }
+
+    /// A key at random, each as likely as any other.
+    pub fn random_key(&mut self, db: usize, rng: &mut fastrand::Rng) -> Option<&[u8]> {
+        loop {
+            let len = self.databases[db].len();
+            if len == 0 {
+                return None;
+            }
+            let position = rng.usize(0..len);
+            if self.is_due(db, position) {
+                self.expire_at(db, position);
+            } else {
+                return Some(self.databases[db].entry(position).key());
+            }
+        }
+    }
+
+    /// Where the key is, once it is removed if its time is up.
+    #[inline]
+    fn live(&mut self, db: usize, key: &[u8]) -> Option<usize> {
+        let position = self.databases[db].find(self.seed.hash(key), key)?;
+        if self.is_due(db, position) {
+            self.expire_at(db, position);
+            return None;
+        }
+        Some(position)
+    }
+
+    #[inline]
+    fn is_due(&self, db: usize, position: usize) -> bool {
+        self.databases[db].deadline_ms(position).is_some_and(|at_ms| at_ms <= self.now_ms())
+    }
+
+    // ---- writing
+
+    /// The key to write to, whether it exists or not. Everything that has to be known of the write
+    /// (who watches, who waits, what is counted) is told by the guard when it goes.
+    #[inline]
+    pub fn write<'k>(&'k mut self, db: usize, key: &'k [u8]) -> Slot<'k> {
+        Slot::new(self, db, key)
+    }
+
+    /// Removes a key and tells `event`; false if there was none.
+    pub fn remove(&mut self, db: usize, key: &[u8]) -> bool {
+        let mut slot = self.write(db, key);
+        let existed = slot.remove().is_some();
+        if existed {
+            slot.event(EventClass::GENERIC, "del");
+        }
+        existed
+    }
+
+    /// Empties a database; returns how many keys it held.
+    pub fn clear(&mut self, db: usize) -> usize {
+        let table = std::mem::take(&mut self.databases[db]);
+        self.journal.replaced(db);
+        self.journal.dirty += table.len() as u64;
+        table.len()
+    }
+
+    /// Exchanges the contents of two databases.
+    pub fn swap(&mut self, one: usize, other: usize) {
+        self.databases.swap(one, other);
+        self.journal.replaced(one);
+        self.journal.replaced(other);
+    }
+}

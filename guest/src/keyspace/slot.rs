@@ -1,0 +1,168 @@
+//! The guard of a write. Handlers change a key through it and do no bookkeeping by hand: what has
+//! to follow a change is done when the guard goes.
+
+use super::{EventClass, Keyspace};
+use crate::value::{StringValue, Value, WrongType};
+
+/// A key that a command is about to write, existing or not.
+pub struct Slot<'k> {
+    keyspace: &'k mut Keyspace,
+    db: usize,
+    key: &'k [u8],
+    hash: u32,
+    position: Option<usize>,
+    changed: bool,
+    event: Option<(EventClass, &'static str)>,
+}
+
+impl<'k> Slot<'k> {
+    #[inline]
+    pub(super) fn new(keyspace: &'k mut Keyspace, db: usize, key: &'k [u8]) -> Self {
+        let hash = keyspace.seed.hash(key);
+        let mut position = keyspace.databases[db].find(hash, key);
+        if let Some(found) = position {
+            if keyspace.is_due(db, found) {
+                keyspace.expire_at(db, found);
+                position = None;
+            } else if keyspace.touching {
+                let now_s = keyspace.now_s();
+                keyspace.databases[db].touch(found, now_s);
+            }
+        }
+        Slot { keyspace, db, key, hash, position, changed: false, event: None }
+    }
+
+    /// True if the key exists.
+    #[inline]
+    pub fn exists(&self) -> bool {
+        self.position.is_some()
+    }
+
+    /// What the key holds.
+    #[inline]
+    pub fn value(&self) -> Option<&Value> {
+        self.position.map(|position| self.keyspace.databases[self.db].entry(position).value())
+    }
+
+    /// The string the key holds; `None` if there is no such key.
+    #[inline]
+    pub fn string(&self) -> Result<Option<&StringValue>, WrongType> {
+        self.value().map(Value::as_string).transpose()
+    }
+
+    /// Counts a hit or a miss, as [`Keyspace::read`] does: for a command that answers what the key
+    /// held before it writes (GETDEL, GETSET…).
+    #[inline]
+    pub fn count_read(&mut self) {
+        if self.exists() {
+            self.keyspace.stats.hits += 1;
+        } else {
+            self.keyspace.stats.misses += 1;
+            self.event(EventClass::KEY_MISS, "keymiss");
+        }
+    }
+
+    /// What the key holds, to change in place. Counts as a change.
+    #[inline]
+    pub fn value_mut(&mut self) -> Option<&mut Value> {
+        let position = self.position?;
+        self.changed = true;
+        Some(self.keyspace.databases[self.db].value_mut(position))
+    }
+
+    /// The string the key holds, to change in place. Counts as a change.
+    #[inline]
+    pub fn string_mut(&mut self) -> Result<Option<&mut StringValue>, WrongType> {
+        // Looked at first: a wrong type is no change.
+        if self.string()?.is_none() {
+            return Ok(None);
+        }
+        self.value_mut().map(Value::as_string_mut).transpose()
+    }
+
+    /// Stores a value, whatever was there; it does not expire.
+    #[inline]
+    pub fn put(&mut self, value: impl Into<Value>) {
+        self.put_keeping_expiry(value);
+        if let Some(position) = self.position {
+            self.keyspace.databases[self.db].clear_deadline(position);
+        }
+    }
+
+    /// Stores a value in place of another; when it expires stays as it was.
+    #[inline]
+    pub fn put_keeping_expiry(&mut self, value: impl Into<Value>) {
+        self.changed = true;
+        let value = value.into();
+        match self.position {
+            Some(position) => *self.keyspace.databases[self.db].value_mut(position) = value,
+            None => {
+                let now_s = self.keyspace.now_s();
+                let table = &mut self.keyspace.databases[self.db];
+                self.position = Some(table.insert(self.hash, self.key, value, now_s));
+                self.keyspace.journal.event(EventClass::NEW, "new", self.db, self.key);
+            }
+        }
+    }
+
+    /// Removes the key and hands out what it held.
+    pub fn remove(&mut self) -> Option<Value> {
+        let position = self.position.take()?;
+        self.changed = true;
+        Some(self.keyspace.databases[self.db].remove(position))
+    }
+
+    /// When the key expires, in milliseconds since the Unix epoch.
+    pub fn deadline_ms(&self) -> Option<i64> {
+        self.keyspace.databases[self.db].deadline_ms(self.position?)
+    }
+
+    /// Makes an existing key expire at that time, in milliseconds since the Unix epoch. A time that
+    /// is not after now has to be handled before: it would be gone at the next look.
+    pub fn expire_at_ms(&mut self, at_ms: i64) {
+        if let Some(position) = self.position {
+            self.changed = true;
+            self.keyspace.databases[self.db].set_deadline(position, at_ms);
+        }
+    }
+
+    /// Makes the key stay; true if it was to expire.
+    pub fn persist(&mut self) -> bool {
+        let Some(position) = self.position else { return false };
+        let expired = self.keyspace.databases[self.db].clear_deadline(position);
+        self.changed |= expired;
+        expired
+    }
+
+    /// Tells subscribers of keyspace events what happened to this key. Several in the order told.
+    pub fn event(&mut self, class: EventClass, name: &'static str) {
+        self.keyspace.journal.event(class, name, self.db, self.key);
+    }
+
+    /// True if `bytes` more would fit in the instance.
+    pub fn has_room_for(&self, bytes: usize) -> bool {
+        self.keyspace.has_room_for(bytes)
+    }
+
+    /// The time of this command, in milliseconds since the Unix epoch.
+    pub fn now_ms(&self) -> i64 {
+        self.keyspace.now_ms()
+    }
+}
+
+impl Drop for Slot<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.changed {
+            return;
+        }
+        if let Some(position) = self.position {
+            if self.keyspace.databases[self.db].entry(position).value().is_empty_aggregate() {
+                self.keyspace.databases[self.db].remove(position);
+                self.keyspace.journal.event(EventClass::GENERIC, "del", self.db, self.key);
+            }
+        }
+        self.keyspace.journal.dirty += 1;
+        self.keyspace.journal.changed(self.db, self.key);
+    }
+}

@@ -1,0 +1,244 @@
+//! One database's keys: a hash index over densely packed entries, and the order of their deadlines.
+//!
+//! Entries have no gaps: removing one moves the last into its place. Two things follow. A key at
+//! random is one index away. And SCAN, going from the end downwards, meets everything that stays:
+//! an entry that moves comes from the part already seen, across any growth of the index.
+//!
+//! Knows no time and no guard; keeps no promise about bookkeeping. That is `slot`'s.
+
+use hashbrown::HashTable;
+
+use crate::value::Value;
+use crate::value::hash::{Seed, spread};
+
+/// Entries are allocated in pages: growing copies none of them.
+const PAGE: usize = 256;
+const NO_DEADLINE: u32 = u32::MAX;
+
+/// A key and all that is known of it. 32 bytes on wasm32.
+#[derive(Debug)]
+pub struct Entry {
+    hash: u32,
+    key: Box<[u8]>,
+    value: Value,
+    /// Seconds since the Unix epoch of the last access.
+    accessed_s: u32,
+    /// Where its deadline is in the order of deadlines.
+    deadline: u32,
+}
+
+impl Entry {
+    /// The key.
+    pub fn key(&self) -> &[u8] {
+        &self.key
+    }
+
+    /// What it holds.
+    pub fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// When it was last accessed, in seconds since the Unix epoch.
+    pub fn accessed_s(&self) -> u32 {
+        self.accessed_s
+    }
+}
+
+/// A deadline, and whose it is.
+#[derive(Clone, Copy, Debug)]
+struct Deadline {
+    at_ms: i64,
+    position: u32,
+}
+
+/// The keys of one database.
+#[derive(Debug, Default)]
+pub struct Table {
+    index: HashTable<u32>,
+    pages: Vec<Vec<Entry>>,
+    len: usize,
+    /// A binary heap, the earliest first. Each entry knows its place here, each place its entry.
+    deadlines: Vec<Deadline>,
+}
+
+impl Table {
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// How many of them expire.
+    pub fn expiring(&self) -> usize {
+        self.deadlines.len()
+    }
+
+    /// Where the key is.
+    #[inline]
+    pub fn find(&self, hash: u32, key: &[u8]) -> Option<usize> {
+        self.index
+            .find(spread(hash), |position| {
+                let entry = self.entry(*position as usize);
+                entry.hash == hash && *entry.key == *key
+            })
+            .map(|position| *position as usize)
+    }
+
+    /// The entry at a position below [`Table::len`].
+    #[inline]
+    pub fn entry(&self, position: usize) -> &Entry {
+        &self.pages[position / PAGE][position % PAGE]
+    }
+
+    #[inline]
+    fn entry_mut(&mut self, position: usize) -> &mut Entry {
+        &mut self.pages[position / PAGE][position % PAGE]
+    }
+
+    /// The value at a position, to change in place.
+    #[inline]
+    pub fn value_mut(&mut self, position: usize) -> &mut Value {
+        &mut self.entry_mut(position).value
+    }
+
+    /// Marks the entry as accessed.
+    #[inline]
+    pub fn touch(&mut self, position: usize, now_s: u32) {
+        self.entry_mut(position).accessed_s = now_s;
+    }
+
+    /// Adds a key that is not there yet, at the end; returns its position.
+    pub fn insert(&mut self, hash: u32, key: &[u8], value: Value, now_s: u32) -> usize {
+        let position = self.len;
+        let entry =
+            Entry { hash, key: key.into(), value, accessed_s: now_s, deadline: NO_DEADLINE };
+        if position / PAGE == self.pages.len() {
+            // The first page starts small: most databases of most instances stay small.
+            self.pages.push(if position == 0 { Vec::new() } else { Vec::with_capacity(PAGE) });
+        }
+        self.pages[position / PAGE].push(entry);
+        self.len += 1;
+        let pages = &self.pages;
+        self.index.insert_unique(spread(hash), position as u32, |position| {
+            let position = *position as usize;
+            spread(pages[position / PAGE][position % PAGE].hash)
+        });
+        position
+    }
+
+    /// Takes the entry at `position` out; the last entry takes its place.
+    pub fn remove(&mut self, position: usize) -> Value {
+        self.clear_deadline(position);
+        let hash = self.entry(position).hash;
+        if let Ok(slot) = self.index.find_entry(spread(hash), |at| *at as usize == position) {
+            slot.remove();
+        }
+        self.len -= 1;
+        let last = self.len;
+        let page = last / PAGE;
+        let moved = self.pages[page].pop();
+        if self.pages[page].is_empty() && self.pages.len() > page + 1 {
+            // One empty page stays, so that a key coming and going at the edge costs nothing.
+            self.pages.truncate(page + 1);
+        }
+        let Some(moved) = moved else { unreachable!("a table of {last} entries has a last one") };
+        if position == last {
+            return moved.value;
+        }
+        if let Some(at) = self.index.find_mut(spread(moved.hash), |at| *at as usize == last) {
+            *at = position as u32;
+        }
+        if moved.deadline != NO_DEADLINE {
+            self.deadlines[moved.deadline as usize].position = position as u32;
+        }
+        std::mem::replace(self.entry_mut(position), moved).value
+    }
+
+    /// When the entry expires, in milliseconds since the Unix epoch.
+    #[inline]
+    pub fn deadline_ms(&self, position: usize) -> Option<i64> {
+        match self.entry(position).deadline {
+            NO_DEADLINE => None,
+            place => Some(self.deadlines[place as usize].at_ms),
+        }
+    }
+
+    /// The earliest deadline and the position of its entry.
+    #[inline]
+    pub fn next_deadline(&self) -> Option<(i64, usize)> {
+        self.deadlines.first().map(|first| (first.at_ms, first.position as usize))
+    }
+
+    /// Gives the entry a deadline, or another one.
+    pub fn set_deadline(&mut self, position: usize, at_ms: i64) {
+        let place = match self.entry(position).deadline {
+            NO_DEADLINE => {
+                let place = self.deadlines.len();
+                self.deadlines.push(Deadline { at_ms, position: position as u32 });
+                self.entry_mut(position).deadline = place as u32;
+                place
+            }
+            place => {
+                self.deadlines[place as usize].at_ms = at_ms;
+                place as usize
+            }
+        };
+        self.settle(place);
+    }
+
+    /// Takes the entry's deadline away; true if it had one.
+    pub fn clear_deadline(&mut self, position: usize) -> bool {
+        let place = self.entry(position).deadline;
+        if place == NO_DEADLINE {
+            return false;
+        }
+        self.entry_mut(position).deadline = NO_DEADLINE;
+        self.deadlines.swap_remove(place as usize);
+        if (place as usize) < self.deadlines.len() {
+            self.settle(place as usize);
+        }
+        true
+    }
+
+    /// Moves the deadline at `place` up or down until the heap is one again.
+    fn settle(&mut self, mut place: usize) {
+        let moving = self.deadlines[place];
+        while place > 0 {
+            let parent = (place - 1) / 2;
+            if self.deadlines[parent].at_ms <= moving.at_ms {
+                break;
+            }
+            self.put_deadline(place, self.deadlines[parent]);
+            place = parent;
+        }
+        loop {
+            let left = 2 * place + 1;
+            let Some(first) = self.deadlines.get(left) else { break };
+            let child = match self.deadlines.get(left + 1) {
+                Some(second) if second.at_ms < first.at_ms => left + 1,
+                _ => left,
+            };
+            if moving.at_ms <= self.deadlines[child].at_ms {
+                break;
+            }
+            self.put_deadline(place, self.deadlines[child]);
+            place = child;
+        }
+        self.put_deadline(place, moving);
+    }
+
+    fn put_deadline(&mut self, place: usize, deadline: Deadline) {
+        self.deadlines[place] = deadline;
+        self.entry_mut(deadline.position as usize).deadline = place as u32;
+    }
+
+    /// All entries, in no particular order.
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.pages.iter().flatten()
+    }
+
+    /// Hashes a key for this table.
+    #[inline]
+    pub fn hash(seed: &Seed, key: &[u8]) -> u32 {
+        seed.hash(key)
+    }
+}

@@ -1,0 +1,29 @@
+//! How much memory the engine holds: every allocation is counted, exactly.
+//!
+//! Natively, where several engines may share a process, the figure is the process's.
+
+use std::alloc;
+
+use cap::Cap;
+
+#[cfg(target_arch = "wasm32")]
+#[global_allocator]
+static ALLOCATOR: Cap<dlmalloc::GlobalDlmalloc> = Cap::new(dlmalloc::GlobalDlmalloc, usize::MAX);
+
+#[cfg(not(target_arch = "wasm32"))]
+#[global_allocator]
+static ALLOCATOR: Cap<alloc::System> = Cap::new(alloc::System, usize::MAX);
+
+/// Bytes allocated and not freed.
+#[inline]
+pub fn used() -> usize {
+    ALLOCATOR.allocated()
+}
+
+/// Bytes of linear memory, which never shrinks. Natively the same as [`used`].
+pub fn resident() -> usize {
+    #[cfg(target_arch = "wasm32")]
+    return core::arch::wasm32::memory_size(0) * 65536;
+    #[cfg(not(target_arch = "wasm32"))]
+    used()
+}

@@ -1,0 +1,9 @@
+//! The wire: bytes to requests, replies to bytes. Knows no command and no key.
+
+mod args;
+mod reply;
+mod request;
+
+pub use args::{Args, OwnedArgs};
+pub use reply::{Aggregate, Mark, Protocol, Sink, Wire};
+pub use request::{Decoded, Decoder, Limits, ProtocolError, split_words};

@@ -1,0 +1,218 @@
+//! Clients: what the server knows of each connection.
+
+use super::Connection;
+use crate::resp::{Decoder, Protocol};
+
+/// Where a connection comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transport {
+    /// TCP.
+    #[default]
+    Tcp,
+    /// TCP with TLS.
+    Tls,
+    /// A Unix socket.
+    Unix,
+}
+
+/// Which replies a client gets (`CLIENT REPLY`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReplyMode {
+    /// Every one.
+    #[default]
+    On,
+    /// None.
+    Off,
+    /// The next one is left out. Set by the command itself, which is not answered either.
+    SkipNext,
+    /// This one is left out.
+    SkipThis,
+}
+
+/// Bytes of a connection that are not run yet.
+#[derive(Debug, Default)]
+pub struct Input {
+    /// The bytes.
+    pub pending: Vec<u8>,
+    /// How far they are parsed.
+    pub decoder: Decoder,
+}
+
+impl Input {
+    /// Adds bytes at the end: growing by doubling, but not beyond what the request under way lacks.
+    pub fn append(&mut self, bytes: &[u8]) {
+        if self.pending.capacity() - self.pending.len() < bytes.len() {
+            let double = self.pending.len();
+            let more = match self.decoder.missing_bytes(self.pending.len()) {
+                0 => double,
+                missing => missing.min(double),
+            };
+            self.pending.reserve_exact(more.max(bytes.len()));
+        }
+        self.pending.extend_from_slice(bytes);
+    }
+
+    /// Drops the first `consumed` bytes, now or once they are the larger part.
+    pub fn consume(&mut self, consumed: usize) {
+        if consumed == self.pending.len() {
+            self.decoder.rebase(consumed);
+            self.pending = Vec::new();
+        } else if consumed > self.pending.len() / 2 {
+            self.decoder.rebase(consumed);
+            self.pending.drain(..consumed);
+        }
+    }
+}
+
+/// One connection's state.
+#[derive(Debug, Default)]
+pub struct Client {
+    /// Counted up from 1, never used twice.
+    pub id: u64,
+    /// The peer's address.
+    pub peer: String,
+    /// This end's address.
+    pub local: String,
+    /// How it is connected.
+    pub transport: Transport,
+    /// RESP2 or RESP3.
+    pub protocol: Protocol,
+    /// The selected database.
+    pub db: usize,
+    /// Whether it may run commands while a password is set.
+    pub authenticated: bool,
+    /// `CLIENT SETNAME`.
+    pub name: Vec<u8>,
+    /// `CLIENT SETINFO LIB-NAME`.
+    pub lib_name: Vec<u8>,
+    /// `CLIENT SETINFO LIB-VER`.
+    pub lib_version: Vec<u8>,
+    /// `CLIENT NO-EVICT`.
+    pub no_evict: bool,
+    /// `CLIENT NO-TOUCH`.
+    pub no_touch: bool,
+    /// `CLIENT REPLY`.
+    pub reply_mode: ReplyMode,
+    /// When it connected, in microseconds since the Unix epoch.
+    pub connected_us: u64,
+    /// When it last sent something.
+    pub active_us: u64,
+    /// The full name of the last command.
+    pub last_command: Option<&'static str>,
+    /// Commands run.
+    pub commands: u64,
+    /// Bytes received.
+    pub bytes_in: u64,
+    /// Bytes sent.
+    pub bytes_out: u64,
+    /// Bytes of the request that runs.
+    pub request_bytes: usize,
+    /// Bytes that wait in the host, as last told.
+    pub unsent_bytes: u64,
+    /// Bytes that this step sends.
+    pub sending_bytes: u64,
+    /// Since when the bytes that wait are over the soft limit.
+    pub over_soft_limit_since_us: Option<u64>,
+    /// A reply held back while the server is paused.
+    pub held_reply: Vec<u8>,
+    /// To be closed once the reply to the command that runs is sent.
+    pub close_after_reply: bool,
+    /// What came in and is not run yet.
+    pub input: Input,
+}
+
+impl Client {
+    /// Back to how it was when it connected, as RESET does, but for its name in the log of the
+    /// host: identity and traffic stay.
+    pub fn reset(&mut self, authenticated: bool) {
+        self.protocol = Protocol::Resp2;
+        self.db = 0;
+        self.authenticated = authenticated;
+        self.name.clear();
+        self.no_evict = false;
+        self.no_touch = false;
+        self.reply_mode = ReplyMode::On;
+    }
+}
+
+/// All clients, by the number of their connection.
+#[derive(Debug, Default)]
+pub struct Clients {
+    /// Numbers are small; the implicit connection's, the largest of all, comes round to 0.
+    slots: Vec<Option<Box<Client>>>,
+    last_id: u64,
+    len: usize,
+}
+
+/// The connection behind `execute`.
+pub const IMPLICIT: Connection = Connection::MAX;
+
+#[inline]
+fn slot(connection: Connection) -> usize {
+    connection.wrapping_add(1) as usize
+}
+
+impl Clients {
+    /// Takes a new client in and gives it its id.
+    pub fn insert(&mut self, connection: Connection, mut client: Client) {
+        self.last_id += 1;
+        client.id = self.last_id;
+        let slot = slot(connection);
+        if slot >= self.slots.len() {
+            self.slots.resize_with(slot + 1, || None);
+        }
+        if self.slots[slot].replace(Box::new(client)).is_none() {
+            self.len += 1;
+        }
+    }
+
+    /// The client of a connection.
+    #[inline]
+    pub fn get(&self, connection: Connection) -> Option<&Client> {
+        self.slots.get(slot(connection))?.as_deref()
+    }
+
+    /// The client of a connection, to change.
+    #[inline]
+    pub fn get_mut(&mut self, connection: Connection) -> Option<&mut Client> {
+        self.slots.get_mut(slot(connection))?.as_deref_mut()
+    }
+
+    /// The client whose command runs: it is there until the command ends.
+    #[inline]
+    pub fn current(&mut self, connection: Connection) -> &mut Client {
+        match self.slots.get_mut(slot(connection)) {
+            Some(Some(client)) => client,
+            _ => unreachable!("a command runs for connection {connection}, which has no client"),
+        }
+    }
+
+    /// Forgets a client.
+    pub fn remove(&mut self, connection: Connection) -> Option<Box<Client>> {
+        let client = self.slots.get_mut(slot(connection))?.take()?;
+        self.len -= 1;
+        Some(client)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// True if nobody is connected.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// All of them, with their connections, in the order of ids.
+    pub fn by_id(&self) -> Vec<(Connection, &Client)> {
+        let mut all: Vec<_> = self
+            .slots
+            .iter()
+            .enumerate()
+            .filter_map(|(slot, client)| Some(((slot as u32).wrapping_sub(1), client.as_deref()?)))
+            .collect();
+        all.sort_unstable_by_key(|(_, client)| client.id);
+        all
+    }
+}

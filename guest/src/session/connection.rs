@@ -1,0 +1,165 @@
+//! AUTH, ECHO, HELLO, PING, QUIT, RESET, SELECT: a connection's own state.
+
+use super::{Call, REDIS_VERSION, SessionHandler};
+use crate::commands::error;
+use crate::commands::{Outcome, options};
+use crate::resp::{Args, Protocol};
+
+pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
+    ("auth", auth),
+    ("echo", echo),
+    ("hello", hello),
+    ("ping", ping),
+    ("quit", quit),
+    ("reset", reset),
+    ("select", select),
+];
+
+/// AUTH [username] password
+fn auth(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+    let (user, password) = match args.len() {
+        2 => {
+            if call.server.config.requirepass.is_empty() {
+                return Err(error::NO_PASSWORD_SET);
+            }
+            (&b"default"[..], args.at(1))
+        }
+        3 => (args.at(1), args.at(2)),
+        _ => return Err(error::SYNTAX),
+    };
+    authenticate(call, user, password)?;
+    call.reply.ok();
+    Ok(())
+}
+
+fn authenticate(call: &mut Call<'_>, user: &[u8], password: &[u8]) -> Outcome {
+    let required = &call.server.config.requirepass;
+    // A user without a password takes any.
+    if user != b"default" || !(required.is_empty() || same_in_constant_time(required, password)) {
+        call.server.stats.denied_auth();
+        return Err(error::WRONG_PASS);
+    }
+    call.client().authenticated = true;
+    Ok(())
+}
+
+/// How long it takes tells nothing about where the first difference is.
+fn same_in_constant_time(secret: &[u8], guess: &[u8]) -> bool {
+    let mut differs = secret.len() ^ guess.len();
+    for (at, byte) in guess.iter().enumerate() {
+        differs |= usize::from(byte ^ secret.get(at % secret.len()).unwrap_or(&0));
+    }
+    differs == 0
+}
+
+/// ECHO message
+fn echo(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+    call.reply.bulk(args.at(1));
+    Ok(())
+}
+
+/// HELLO [protover [AUTH username password] [SETNAME clientname]]
+fn hello(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+    let protocol = match args.get(1) {
+        None => None,
+        Some(version) => Some(match crate::value::number::parse_i64(version) {
+            Some(2) => Protocol::Resp2,
+            Some(3) => Protocol::Resp3,
+            Some(_) => return Err(error::UNSUPPORTED_PROTOCOL),
+            None => return Err(error::PROTOCOL_NOT_AN_INTEGER),
+        }),
+    };
+    let mut credentials = None;
+    let mut name = None;
+    let mut at = 2;
+    while let Some(option) = args.get(at) {
+        match (option.to_ascii_lowercase().as_slice(), args.get(at + 1), args.get(at + 2)) {
+            (b"auth", Some(user), Some(password)) => {
+                credentials = Some((user, password));
+                at += 3;
+            }
+            (b"setname", Some(given), _) => {
+                if !is_presentable(given) {
+                    return Err(error::INVALID_CLIENT_NAME);
+                }
+                name = Some(given);
+                at += 2;
+            }
+            _ => return Err(error::hello_option(option)),
+        }
+    }
+    if let Some((user, password)) = credentials {
+        authenticate(call, user, password)?;
+    }
+    if !call.server.may_run_commands(call.connection) {
+        return Err(error::HELLO_WITHOUT_AUTH);
+    }
+    if let Some(name) = name {
+        call.client().name = name.to_vec();
+    }
+    if let Some(protocol) = protocol {
+        call.client().protocol = protocol;
+        call.reply.switch_protocol(protocol);
+    }
+    let client = call.client();
+    let (id, speaks) = (client.id as i64, client.protocol);
+    let reply = &mut *call.reply;
+    reply.map(7);
+    reply.bulk(b"server");
+    reply.bulk(b"redis");
+    reply.bulk(b"version");
+    reply.bulk(REDIS_VERSION.as_bytes());
+    reply.bulk(b"proto");
+    reply.integer(if speaks == Protocol::Resp3 { 3 } else { 2 });
+    reply.bulk(b"id");
+    reply.integer(id);
+    reply.bulk(b"mode");
+    reply.bulk(b"standalone");
+    reply.bulk(b"role");
+    reply.bulk(b"master");
+    reply.bulk(b"modules");
+    reply.array(0);
+    Ok(())
+}
+
+/// True for a client's name or library: printable, without blanks.
+pub(super) fn is_presentable(text: &[u8]) -> bool {
+    text.iter().all(|byte| (b'!'..=b'~').contains(byte))
+}
+
+/// PING [message]
+fn ping(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+    match args.len() {
+        1 => call.reply.simple("PONG"),
+        2 => call.reply.bulk(args.at(1)),
+        _ => return Err(error::wrong_arity("ping")),
+    }
+    Ok(())
+}
+
+/// QUIT
+fn quit(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
+    call.reply.ok();
+    call.client().close_after_reply = true;
+    Ok(())
+}
+
+/// RESET
+fn reset(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
+    let open = call.server.config.requirepass.is_empty();
+    call.client().reset(open);
+    call.reply.switch_protocol(Protocol::Resp2);
+    call.reply.simple("RESET");
+    Ok(())
+}
+
+/// SELECT index
+fn select(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+    let db = options::integer(args.at(1))?;
+    match usize::try_from(db) {
+        Ok(db) if db < call.server.keyspace.databases() => call.client().db = db,
+        _ => return Err(error::DB_OUT_OF_RANGE),
+    }
+    call.reply.ok();
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! Which handler belongs to which command. A family attaches its handlers by name; what has none is
+//! not built, and answers as an unknown command does.
+
+use super::{
+    SessionHandler, client_command, command, config, connection, debug, info, lolwut, shutdown,
+};
+use crate::commands::table::{COMMANDS, COUNT, CommandSpec};
+use crate::commands::{DataHandler, bitmaps, databases, generic, lcs, strings};
+
+/// Runs one command.
+#[derive(Clone, Copy)]
+pub enum Handler {
+    /// Needs the data only.
+    Data(DataHandler),
+    /// Is about connections or the server.
+    Session(SessionHandler),
+}
+
+/// By the id of the command. Made when the crate is compiled: starting an instance costs nothing.
+static HANDLERS: [Option<Handler>; COUNT] = {
+    let mut table = [None; COUNT];
+    data(&mut table, strings::HANDLERS);
+    data(&mut table, lcs::HANDLERS);
+    data(&mut table, bitmaps::HANDLERS);
+    data(&mut table, generic::HANDLERS);
+    data(&mut table, databases::HANDLERS);
+    session(&mut table, connection::HANDLERS);
+    session(&mut table, client_command::HANDLERS);
+    session(&mut table, command::HANDLERS);
+    session(&mut table, config::HANDLERS);
+    session(&mut table, info::HANDLERS);
+    session(&mut table, lolwut::HANDLERS);
+    session(&mut table, debug::HANDLERS);
+    session(&mut table, shutdown::HANDLERS);
+    table
+};
+
+/// The handler of a command, if it is built.
+#[inline]
+pub fn of(spec: &CommandSpec) -> Option<Handler> {
+    HANDLERS[spec.id]
+}
+
+/// True if the command, or one of its subcommands, has a handler.
+pub fn is_built(spec: &CommandSpec) -> bool {
+    of(spec).is_some() || spec.subcommands.iter().any(|sub| of(sub).is_some())
+}
+
+const fn data(table: &mut [Option<Handler>; COUNT], handlers: &[(&str, DataHandler)]) {
+    let mut at = 0;
+    while at < handlers.len() {
+        table[id_of(handlers[at].0)] = Some(Handler::Data(handlers[at].1));
+        at += 1;
+    }
+}
+
+const fn session(table: &mut [Option<Handler>; COUNT], handlers: &[(&str, SessionHandler)]) {
+    let mut at = 0;
+    while at < handlers.len() {
+        table[id_of(handlers[at].0)] = Some(Handler::Session(handlers[at].1));
+        at += 1;
+    }
+}
+
+/// A name that no command of Redis 8.0 has stops the build.
+const fn id_of(name: &str) -> usize {
+    let mut id = 0;
+    while id < COUNT {
+        if same(COMMANDS[id].name.as_bytes(), name.as_bytes()) {
+            return id;
+        }
+        id += 1;
+    }
+    panic!("a handler is attached to a command that is not in commands.json")
+}
+
+const fn same(one: &[u8], other: &[u8]) -> bool {
+    if one.len() != other.len() {
+        return false;
+    }
+    let mut at = 0;
+    while at < one.len() {
+        if one[at] != other[at] {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}

@@ -1,0 +1,61 @@
+//! Clients that take too much: unsent replies over their limit, silence beyond `timeout`.
+
+use super::{Connection, LogLevel, Server};
+
+/// How often silent clients are looked for while `timeout` is set.
+const IDLE_CHECK_US: u64 = 1_000_000;
+
+impl Server {
+    /// Closes a client whose unsent replies are over `client-output-buffer-limit`.
+    pub fn check_output_limit(&mut self, connection: Connection) {
+        let limit = &self.config.client_output_buffer_limit[0];
+        let (hard, soft, seconds) = (limit.hard_bytes, limit.soft_bytes, limit.soft_seconds);
+        let now_us = self.keyspace.now_us();
+        let Some(client) = self.clients.get_mut(connection) else { return };
+        let unsent = client.unsent_bytes + client.sending_bytes;
+        let over_soft_long = if soft > 0 && unsent > soft {
+            let since_us = *client.over_soft_limit_since_us.get_or_insert(now_us);
+            now_us.saturating_sub(since_us) > seconds * 1_000_000
+        } else {
+            client.over_soft_limit_since_us = None;
+            false
+        };
+        if (hard > 0 && unsent > hard) || over_soft_long {
+            let text = format!(
+                "Client id={} addr={} closed for overcoming of output buffer limits.",
+                client.id, client.peer
+            );
+            self.log(LogLevel::Warning, text);
+            self.stats.over_output_limit();
+            self.close(connection, false);
+        }
+    }
+
+    /// Closes the clients that have said nothing for `timeout` seconds.
+    pub fn close_idle(&mut self) {
+        if self.config.timeout_s == 0 || self.now_us() < self.idle_check_us {
+            return;
+        }
+        let now_us = self.now_us();
+        self.idle_check_us = now_us + IDLE_CHECK_US;
+        let longest_us = u64::from(self.config.timeout_s) * 1_000_000;
+        let idle: Vec<Connection> = self
+            .clients
+            .by_id()
+            .into_iter()
+            .filter(|(connection, client)| {
+                *connection != super::IMPLICIT && now_us.saturating_sub(client.active_us) > longest_us
+            })
+            .map(|(connection, _)| connection)
+            .collect();
+        for connection in idle {
+            self.log(LogLevel::Verbose, "Closing idle client");
+            self.close(connection, true);
+        }
+    }
+
+    /// When silent clients are looked for next, if `timeout` is set and there are any clients.
+    pub fn next_idle_check_us(&self) -> Option<u64> {
+        (self.config.timeout_s > 0 && !self.clients.is_empty()).then_some(self.idle_check_us)
+    }
+}

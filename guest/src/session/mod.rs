@@ -1,0 +1,162 @@
+//! Conversations: who is connected, what state each connection is in, and the one gate through which
+//! every command runs. Home of the commands that are about connections and the server itself.
+//! Knows no socket: bytes come from and go to `engine`.
+
+mod client;
+mod client_command;
+mod command;
+mod config;
+mod connection;
+mod debug;
+mod gate;
+
+pub mod handlers;
+mod info;
+mod limits;
+mod lolwut;
+mod shutdown;
+mod stats;
+
+pub use client::{Client, Clients, IMPLICIT, Input, ReplyMode, Transport};
+pub use command::commands_markdown;
+pub use gate::run;
+pub use stats::Stats;
+
+use crate::commands::Outcome;
+use crate::commands::table::CommandSpec;
+use crate::config::Config;
+use crate::keyspace::Keyspace;
+use crate::resp::{Args, Sink};
+
+/// The version of Redis that is answered for.
+pub const REDIS_VERSION: &str = "8.0.2";
+
+/// A connection's number, as the host gave it.
+pub type Connection = u32;
+
+/// How much a line in the log matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Of use to who works on the server.
+    Debug,
+    /// Of use to who looks for a fault.
+    Verbose,
+    /// What one wants to know.
+    Notice,
+    /// What one has to know.
+    Warning,
+}
+
+/// A line for the host's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// How much it matters.
+    pub level: LogLevel,
+    /// What to say, without time and level.
+    pub text: String,
+}
+
+/// A connection to close.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Close {
+    /// Which.
+    pub connection: Connection,
+    /// Whether to send what is waiting first.
+    pub flush: bool,
+}
+
+/// The state that all connections share.
+pub struct Server {
+    /// The parameters in force.
+    pub config: Config,
+    /// The data.
+    pub keyspace: Keyspace,
+    /// Who is connected.
+    pub clients: Clients,
+    /// Counters.
+    pub stats: Stats,
+    /// All chance.
+    pub rng: fastrand::Rng,
+    /// What only the host knows, by INFO's field name.
+    pub facts: Vec<(String, String)>,
+    /// When the engine started, in microseconds since the Unix epoch.
+    pub started_us: u64,
+    /// 40 hexadecimal digits, from the seed.
+    pub run_id: String,
+    /// Until when nothing is answered (`DEBUG SLEEP`), in microseconds since the Unix epoch.
+    pub paused_until_us: Option<u64>,
+    /// When clients that say nothing are looked for next.
+    pub idle_check_us: u64,
+    /// SHUTDOWN was asked for.
+    pub exit: bool,
+    /// Connections to close, for the host.
+    pub closes: Vec<Close>,
+    /// Lines for the host's log.
+    pub logs: Vec<LogLine>,
+}
+
+impl Server {
+    /// The time, in microseconds since the Unix epoch.
+    pub fn now_us(&self) -> u64 {
+        self.keyspace.now_us()
+    }
+
+    /// What the host told of itself under INFO's name for it.
+    pub fn fact(&self, name: &str) -> Option<&str> {
+        self.facts.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Writes a line to the host's log.
+    pub fn log(&mut self, level: LogLevel, text: impl Into<String>) {
+        self.logs.push(LogLine { level, text: text.into() });
+    }
+
+    /// Forgets a client and has its connection closed.
+    pub fn close(&mut self, connection: Connection, flush: bool) {
+        if self.clients.remove(connection).is_some() {
+            self.closes.push(Close { connection, flush });
+        }
+    }
+
+    /// Answers nothing before that time: input is kept, and the reply of the command that asked for
+    /// it is held back.
+    pub fn pause_until_us(&mut self, until_us: u64) {
+        self.paused_until_us = Some(until_us);
+    }
+}
+
+/// Where a command comes from. The gate asks everybody the same questions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// A client's request.
+    Client,
+}
+
+/// What a handler of a session command works on.
+pub struct Call<'a> {
+    /// Everything shared.
+    pub server: &'a mut Server,
+    /// Whose command it is.
+    pub connection: Connection,
+    /// Where the reply goes.
+    pub reply: &'a mut dyn Sink,
+    /// Where the command comes from.
+    pub caller: Caller,
+    /// The command's facts.
+    pub spec: &'static CommandSpec,
+}
+
+impl Call<'_> {
+    /// The client whose command it is. A client that runs a command is connected.
+    pub fn client(&mut self) -> &mut Client {
+        self.server.clients.current(self.connection)
+    }
+
+    /// True if the command (or one of its subcommands) answers here.
+    pub fn is_built(&self, spec: &CommandSpec) -> bool {
+        handlers::is_built(spec)
+    }
+}
+
+/// A command that is about connections or the server.
+pub type SessionHandler = fn(&mut Call<'_>, Args<'_>) -> Outcome;

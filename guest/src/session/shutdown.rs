@@ -1,0 +1,33 @@
+//! SHUTDOWN.
+
+use super::{Call, LogLevel, SessionHandler};
+use crate::commands::Outcome;
+use crate::commands::error;
+use crate::resp::Args;
+
+pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[("shutdown", shutdown)];
+
+/// SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]
+fn shutdown(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+    let (mut save, mut no_save, mut hurry, mut abort) = (false, false, false, false);
+    for option in args.from(1).iter() {
+        match option.to_ascii_lowercase().as_slice() {
+            b"save" if !no_save => save = true,
+            b"nosave" if !save => no_save = true,
+            b"now" | b"force" => hurry = true,
+            b"abort" => abort = true,
+            _ => return Err(error::SYNTAX),
+        }
+    }
+    if abort {
+        if save || no_save || hurry {
+            return Err(error::SYNTAX);
+        }
+        // There are no replicas to wait for, so a shutdown is never in progress.
+        return Err(error::NO_SHUTDOWN);
+    }
+    // As on a real server nobody hears an answer: the connections close.
+    call.server.log(LogLevel::Warning, "User requested shutdown...");
+    call.server.exit = true;
+    Ok(())
+}

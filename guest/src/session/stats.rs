@@ -1,0 +1,235 @@
+//! Counters, as INFO shows them and CONFIG RESETSTAT clears them. Knows nothing of what it counts.
+
+use std::collections::VecDeque;
+
+use crate::commands::table::COUNT;
+
+/// How many different error codes are counted; one more, and Redis gives up counting by code.
+const MOST_ERRORS: usize = 128;
+
+/// How far back INFO looks to say how much happens per second: Redis's 16 samples, 100 ms apart.
+const WINDOW_US: u64 = 1_600_000;
+const SAMPLE_EVERY_US: u64 = 100_000;
+
+/// What is counted of one command.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CommandCount {
+    /// It ran.
+    pub calls: u64,
+    /// The gate refused it: arity, permission, memory.
+    pub rejected: u64,
+    /// It ran and answered an error.
+    pub failed: u64,
+}
+
+/// What is measured per second.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rates {
+    /// Commands.
+    pub commands: f64,
+    /// Bytes received.
+    pub bytes_in: f64,
+    /// Bytes sent.
+    pub bytes_out: f64,
+    /// Steps.
+    pub steps: f64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    at_us: u64,
+    commands: u64,
+    bytes_in: u64,
+    bytes_out: u64,
+    steps: u64,
+}
+
+/// All counters since the start, or since CONFIG RESETSTAT.
+#[derive(Debug, Default)]
+pub struct Stats {
+    /// Connections taken or refused.
+    pub connections: u64,
+    /// Connections refused because of `maxclients`.
+    pub refused_connections: u64,
+    /// Commands run.
+    pub commands: u64,
+    /// Bytes received.
+    pub bytes_in: u64,
+    /// Bytes sent.
+    pub bytes_out: u64,
+    /// How often bytes came from a connection.
+    pub reads: u64,
+    /// How often bytes went to a connection.
+    pub writes: u64,
+    /// Steps of the engine.
+    pub steps: u64,
+    /// Errors answered.
+    pub errors: u64,
+    /// Wrong passwords.
+    pub denied_auth: u64,
+    /// Clients closed because of `client-query-buffer-limit`.
+    pub over_query_limit: u64,
+    /// Clients closed because of `client-output-buffer-limit`.
+    pub over_output_limit: u64,
+    by_command: Vec<CommandCount>,
+    /// By code, sorted.
+    by_error: Vec<(Box<[u8]>, u64)>,
+    too_many_errors: bool,
+    samples: VecDeque<Sample>,
+}
+
+impl Stats {
+    /// A connection came.
+    pub fn connected(&mut self) {
+        self.connections += 1;
+    }
+
+    /// It was one too many.
+    pub fn refused_connection(&mut self) {
+        self.refused_connections += 1;
+    }
+
+    /// Bytes came from a connection.
+    #[inline]
+    pub fn received(&mut self, bytes: usize) {
+        self.reads += 1;
+        self.bytes_in += bytes as u64;
+    }
+
+    /// Bytes go to a connection.
+    #[inline]
+    pub fn sent(&mut self, bytes: usize) {
+        self.writes += 1;
+        self.bytes_out += bytes as u64;
+    }
+
+    /// A step begins.
+    #[inline]
+    pub fn step(&mut self, now_us: u64) {
+        self.steps += 1;
+        if self
+            .samples
+            .back()
+            .is_none_or(|last| now_us >= last.at_us + SAMPLE_EVERY_US)
+        {
+            self.sample(now_us);
+        }
+    }
+
+    #[cold]
+    fn sample(&mut self, now_us: u64) {
+        // The newest sample from before the window stays: what came after it is counted from there.
+        while self
+            .samples
+            .get(1)
+            .is_some_and(|second| second.at_us + WINDOW_US <= now_us)
+        {
+            self.samples.pop_front();
+        }
+        self.samples.push_back(Sample {
+            at_us: now_us,
+            commands: self.commands,
+            bytes_in: self.bytes_in,
+            bytes_out: self.bytes_out,
+            steps: self.steps,
+        });
+    }
+
+    /// A command has run.
+    #[inline]
+    pub fn called(&mut self, id: usize) {
+        self.commands += 1;
+        self.command(id).calls += 1;
+    }
+
+    /// The gate refused a command.
+    pub fn rejected(&mut self, id: usize) {
+        self.command(id).rejected += 1;
+    }
+
+    /// A command that ran answered an error.
+    pub fn failed(&mut self, id: usize) {
+        self.command(id).failed += 1;
+    }
+
+    #[inline]
+    fn command(&mut self, id: usize) -> &mut CommandCount {
+        if self.by_command.is_empty() {
+            self.by_command = vec![CommandCount::default(); COUNT];
+        }
+        &mut self.by_command[id]
+    }
+
+    /// An error was answered. `code` is its first word.
+    pub fn error(&mut self, code: &[u8]) {
+        self.errors += 1;
+        if self.too_many_errors {
+            return;
+        }
+        match self
+            .by_error
+            .binary_search_by(|(known, _)| (**known).cmp(code))
+        {
+            Ok(at) => self.by_error[at].1 += 1,
+            Err(_) if self.by_error.len() >= MOST_ERRORS => {
+                self.by_error = Vec::new();
+                self.too_many_errors = true;
+            }
+            Err(at) => self.by_error.insert(at, (code.into(), 1)),
+        }
+    }
+
+    /// A wrong password was given.
+    pub fn denied_auth(&mut self) {
+        self.denied_auth += 1;
+    }
+
+    /// A client sent more than `client-query-buffer-limit`.
+    pub fn over_query_limit(&mut self) {
+        self.over_query_limit += 1;
+    }
+
+    /// A client left more waiting than `client-output-buffer-limit`.
+    pub fn over_output_limit(&mut self) {
+        self.over_output_limit += 1;
+    }
+
+    /// What is counted of the command with this id, if it was ever asked for.
+    pub fn of_command(&self, id: usize) -> Option<CommandCount> {
+        let count = self.by_command.get(id).copied()?;
+        (count.calls + count.rejected + count.failed > 0).then_some(count)
+    }
+
+    /// Errors by code, in order. `None` once there were too many different ones.
+    pub fn by_error(&self) -> Option<&[(Box<[u8]>, u64)]> {
+        (!self.too_many_errors).then_some(&self.by_error)
+    }
+
+    /// What happened per second lately.
+    pub fn rates(&self, now_us: u64) -> Rates {
+        let beyond = self
+            .samples
+            .iter()
+            .rev()
+            .find(|sample| sample.at_us + WINDOW_US <= now_us);
+        let Some(since) = beyond.or(self.samples.front()) else {
+            return Rates::default();
+        };
+        let seconds = now_us.saturating_sub(since.at_us) as f64 / 1e6;
+        if seconds <= 0.0 {
+            return Rates::default();
+        }
+        let rate = |now: u64, then: u64| now.saturating_sub(then) as f64 / seconds;
+        Rates {
+            commands: rate(self.commands, since.commands),
+            bytes_in: rate(self.bytes_in, since.bytes_in),
+            bytes_out: rate(self.bytes_out, since.bytes_out),
+            steps: rate(self.steps, since.steps),
+        }
+    }
+
+    /// CONFIG RESETSTAT.
+    pub fn reset(&mut self) {
+        *self = Stats::default();
+    }
+}

@@ -1,0 +1,39 @@
+//! What can go wrong on the host's side, as its callers see it.
+//!
+//! An error that a command answers is not here: it is part of the reply.
+
+use std::io;
+
+/// Why an instance or a server could not do what it was asked to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A parameter is unknown or out of range; the sentence says which one.
+    #[error("{0}")]
+    Config(String),
+    /// The engine failed and everything that was stored is gone; the next call meets a clean one.
+    #[error("the engine failed and is replaced by a clean one, all data is gone: {0}")]
+    Trapped(String),
+    /// The embedded native code does not run on this machine.
+    #[error("the embedded engine does not run on this machine: {0}")]
+    Image(String),
+    /// A listening socket could not be opened.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// `address:port`, or the path of a Unix socket.
+        address: String,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The server's thread, its runtime or a file could not be set up.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was being done.
+        what: String,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The server's thread is gone without having said why.
+    #[error("the server ended unexpectedly")]
+    Gone,
+}

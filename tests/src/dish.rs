@@ -1,0 +1,48 @@
+//! Conversations on the component, over TCP, with a clock that the test moves.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use petridis::{Clock, blocking};
+
+use crate::native::START_US;
+use crate::play::{Chunk, Patience, Player};
+use crate::tcp::Connections;
+
+/// A server on a free port.
+pub struct Dish {
+    _server: blocking::Server,
+    clock: petridis::ManualClock,
+    connections: Connections,
+}
+
+impl Dish {
+    /// A fresh server; fails with its word about a parameter.
+    pub fn start(config: &[(String, String)]) -> Result<Self, String> {
+        let (clock, hand) = Clock::manual(UNIX_EPOCH + Duration::from_micros(START_US));
+        let mut builder = blocking::Server::builder().seed(7).clock(clock);
+        for (name, value) in config {
+            builder = builder.config(name, value);
+        }
+        let server = builder.start().map_err(|error| error.to_string())?;
+        let connections = Connections::new(server.addr());
+        Ok(Self {
+            _server: server,
+            clock: hand,
+            connections,
+        })
+    }
+}
+
+impl Player for Dish {
+    fn send(&mut self, client: &str, bytes: &[u8]) {
+        self.connections.send(client, bytes);
+    }
+
+    fn receive(&mut self, client: &str, patience: Patience) -> Chunk {
+        self.connections.receive(client, patience)
+    }
+
+    fn advance(&mut self, duration: Duration) {
+        self.clock.advance(duration);
+    }
+}

@@ -1,0 +1,154 @@
+//! Conversations in process, on the guest compiled natively: no socket, and time as the test says.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use petridis_guest::engine::{Engine, Options, Transport};
+
+use crate::play::{Chunk, Patience, Player};
+
+/// 2023-11-14, in microseconds: any moment would do.
+pub const START_US: u64 = 1_700_000_000_000_000;
+
+/// The memory that a test's engine may fill.
+const MEMORY_CEILING: u64 = 1 << 30;
+
+/// More steps than this without time going by are a loop.
+const STEPS: usize = 100_000;
+
+/// An engine and its connections.
+pub struct Native {
+    engine: Engine,
+    now_us: u64,
+    wake_at_us: Option<u64>,
+    connections: BTreeMap<u32, Inbox>,
+    clients: BTreeMap<String, u32>,
+}
+
+#[derive(Default)]
+struct Inbox {
+    bytes: Vec<u8>,
+    closed: bool,
+}
+
+impl Native {
+    /// A fresh engine; fails with the engine's word about a parameter.
+    pub fn start(config: &[(String, String)]) -> Result<Self, String> {
+        let engine = Engine::start(Options {
+            now_us: START_US,
+            seed: 7,
+            memory_ceiling: MEMORY_CEILING,
+            config: config.to_vec(),
+            facts: Vec::new(),
+        })?;
+        Ok(Self {
+            engine,
+            now_us: START_US,
+            wake_at_us: None,
+            connections: BTreeMap::new(),
+            clients: BTreeMap::new(),
+        })
+    }
+
+    /// Sends bytes on several connections within one step; `(connection, bytes)` in order.
+    pub fn send_all(&mut self, parts: &[(u32, &[u8])]) {
+        let mut batch = self.engine.begin(self.now_us);
+        for (connection, bytes) in parts {
+            if let Some(inbox) = self.connections.get(connection)
+                && inbox.closed
+            {
+                continue;
+            }
+            self.connections.entry(*connection).or_insert_with(|| {
+                batch.opened(
+                    *connection,
+                    Transport::Tcp,
+                    format!("127.0.0.1:{}", 50_000 + connection),
+                    "127.0.0.1:6379".to_owned(),
+                );
+                Inbox::default()
+            });
+            batch.received(*connection, bytes);
+        }
+        let effects = batch.finish();
+        self.carry_out(effects);
+        self.settle(self.now_us);
+    }
+
+    /// Takes what a connection was sent, and whether the engine has closed it.
+    pub fn take(&mut self, connection: u32) -> (Vec<u8>, bool) {
+        match self.connections.get_mut(&connection) {
+            Some(inbox) => (std::mem::take(&mut inbox.bytes), inbox.closed),
+            None => (Vec::new(), false),
+        }
+    }
+
+    fn carry_out(&mut self, effects: petridis_guest::engine::Effects) {
+        let mut rest = effects.bytes.as_slice();
+        for send in &effects.sends {
+            let (now, later) = rest.split_at(send.length as usize);
+            rest = later;
+            let inbox = self.connections.entry(send.connection).or_default();
+            assert!(
+                !inbox.closed,
+                "sent to connection {}, which is closed",
+                send.connection
+            );
+            inbox.bytes.extend_from_slice(now);
+        }
+        assert!(rest.is_empty(), "{} bytes are for nobody", rest.len());
+        for close in &effects.closes {
+            self.connections.entry(close.connection).or_default().closed = true;
+        }
+        self.wake_at_us = effects.wake_at_us;
+    }
+
+    /// Steps as often as the engine wants until `until_us`.
+    fn settle(&mut self, until_us: u64) {
+        for _ in 0..STEPS {
+            match self.wake_at_us {
+                Some(wake_at_us) if wake_at_us <= until_us => {
+                    self.now_us = self.now_us.max(wake_at_us);
+                    let effects = self.engine.begin(self.now_us).finish();
+                    self.carry_out(effects);
+                }
+                _ => return,
+            }
+        }
+        panic!("the engine wants to be woken without end");
+    }
+
+    fn connection(&mut self, client: &str) -> u32 {
+        let next = u32::try_from(self.clients.len()).unwrap_or(u32::MAX);
+        *self.clients.entry(client.to_owned()).or_insert(next)
+    }
+}
+
+impl Player for Native {
+    fn send(&mut self, client: &str, bytes: &[u8]) {
+        let connection = self.connection(client);
+        self.send_all(&[(connection, bytes)]);
+    }
+
+    fn receive(&mut self, client: &str, _: Patience) -> Chunk {
+        let connection = self.connection(client);
+        if !self.connections.contains_key(&connection) {
+            // Heard before anything was said: connecting is enough for a refusal.
+            self.send_all(&[(connection, b"")]);
+        }
+        match self.take(connection) {
+            (bytes, _) if !bytes.is_empty() => Chunk::Bytes(bytes),
+            (_, true) => Chunk::Closed,
+            _ => Chunk::Silence,
+        }
+    }
+
+    fn advance(&mut self, duration: Duration) {
+        let until_us = self.now_us + u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        self.settle(until_us);
+        self.now_us = until_us;
+        let effects = self.engine.begin(until_us).finish();
+        self.carry_out(effects);
+        self.settle(until_us);
+    }
+}
