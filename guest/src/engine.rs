@@ -147,6 +147,7 @@ impl Engine {
     /// Begins a step at that time: removes what fell due and takes up what was left waiting.
     pub fn begin(&mut self, now_us: u64) -> Batch<'_> {
         self.server.keyspace.set_now_us(now_us);
+        self.server.stats.step(self.server.keyspace.now_us());
         self.server.keyspace.expire_due();
         if self.server.paused_until_us.is_some_and(|until_us| until_us <= self.server.now_us()) {
             self.resume();
@@ -191,7 +192,7 @@ impl Engine {
         client.active_us = now_us;
         client.bytes_in += bytes.len() as u64;
         let pending = client.input.pending.len();
-        if pending + bytes.len() > query_limit {
+        if (pending + bytes.len()) as u64 > query_limit {
             self.close_over_query_limit(connection);
             return;
         }

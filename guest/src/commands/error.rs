@@ -59,6 +59,16 @@ errors! {
     MAX_CLIENTS = "ERR max number of clients reached";
     NO_SHUTDOWN = "ERR No shutdown in progress.";
     INVALID_CURSOR = "ERR invalid cursor";
+    NOVALUES_WITHOUT_HASH = "ERR NOVALUES option can only be used in HSCAN";
+    INVALID_FIRST_DB = "ERR invalid first DB index";
+    INVALID_SECOND_DB = "ERR invalid second DB index";
+    IS_LFU = "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
+    NOT_LFU = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
+    FREQUENCY_NOT_COUNTED = "ERR access frequency is not counted by this server yet";
+    DEBUG_NOT_ALLOWED = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.";
+    NO_SUCH_PROTOCOL_TYPE = "ERR Wrong protocol type name. Please use one of the following: string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false";
+    RESP2_UNSUPPORTED = "ERR RESP2 is not supported by this command";
+    PACKED_THRESHOLD_OUT_OF_RANGE = "ERR argument must be a memory value bigger than 1 and smaller than 4gb";
     OFFSET_OUT_OF_RANGE = "ERR offset is out of range";
     STRING_TOO_LONG = "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
     INCREMENT_OVERFLOW = "ERR increment or decrement would overflow";
@@ -66,6 +76,19 @@ errors! {
     INCREMENT_NOT_FINITE = "ERR increment would produce NaN or Infinity";
     NX_WITH_OTHERS = "ERR NX and XX, GT or LT options at the same time are not compatible";
     GT_WITH_LT = "ERR GT and LT options at the same time are not compatible";
+    BIT_OFFSET_OUT_OF_RANGE = "ERR bit offset is not an integer or out of range";
+    NOT_A_BIT = "ERR bit is not an integer or out of range";
+    BIT_IS_NOT_1_OR_0 = "ERR The bit argument must be 1 or 0.";
+    BITOP_NOT_OF_SEVERAL = "ERR BITOP NOT must be called with a single source key.";
+    BITFIELD_TYPE = "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.";
+    BITFIELD_OVERFLOW = "ERR Invalid OVERFLOW type specified";
+    BITFIELD_RO_WRITES = "ERR BITFIELD_RO only supports the GET subcommand";
+    NO_CONFIG_FILE = "ERR The server is running without a config file";
+    CONFIG_FILE_READ_ONLY = "ERR Rewriting config file: Read-only file system";
+    LCS_NOT_STRINGS = "ERR The specified keys must contain string values";
+    LCS_LEN_AND_IDX = "ERR If you want both the length and indexes, please just use IDX.";
+    LCS_TABLE_TOO_LARGE = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len";
+    LCS_OUT_OF_MEMORY = "ERR Insufficient memory, failed allocating transient memory for LCS";
 }
 
 /// `ERR invalid expire time in 'set' command`
@@ -93,6 +116,14 @@ pub fn unknown_subcommand(given: &[u8], command: &str) -> CommandError {
     let given = &given[..given.len().min(MAX_QUOTED)];
     let help = format!("'. Try {} HELP.", command.to_ascii_uppercase());
     CommandError::worded([b"ERR unknown subcommand '", given, help.as_bytes()].concat())
+}
+
+/// `ERR unknown subcommand or wrong number of arguments for 'x'. Try DEBUG HELP.`
+pub fn unknown_subcommand_or_arity(given: &[u8], command: &str) -> CommandError {
+    let given = &given[..given.len().min(MAX_QUOTED)];
+    let help = format!("'. Try {} HELP.", command.to_ascii_uppercase());
+    let text = b"ERR unknown subcommand or wrong number of arguments for '";
+    CommandError::worded([text, given, help.as_bytes()].concat())
 }
 
 /// An unknown command's name and its arguments are quoted up to this length.

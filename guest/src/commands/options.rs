@@ -79,6 +79,35 @@ pub fn scan_count(arg: &[u8]) -> Result<usize, CommandError> {
     }
 }
 
+/// A cursor of the SCAN family, or `ERR invalid cursor`.
+///
+/// Redis falls back on C's strtoull where its own parser fails: blanks, a sign and zeros in front
+/// are taken, and `-05` is 5 below 2^64. Only `-5`, which its own parser reads, is refused.
+pub fn cursor(arg: &[u8]) -> Result<u64, CommandError> {
+    let text = c_text(arg);
+    match parse_i64(text) {
+        Some(cursor) => u64::try_from(cursor).ok(),
+        None => wrapped_u64(text.trim_ascii_start()),
+    }
+    .ok_or(error::INVALID_CURSOR)
+}
+
+fn wrapped_u64(text: &[u8]) -> Option<u64> {
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    if digits.is_empty() {
+        return None;
+    }
+    let number = digits.iter().try_fold(0u64, |number, digit| {
+        let digit = digit.is_ascii_digit().then_some(digit - b'0')?;
+        number.checked_mul(10)?.checked_add(digit.into())
+    })?;
+    Some(if negative { number.wrapping_neg() } else { number })
+}
+
 // ---- expiry ------------------------------------------------------------------------------------
 
 /// What a time is counted in.

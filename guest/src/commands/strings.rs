@@ -439,14 +439,26 @@ fn getrange(ctx: &mut Context, args: Args) -> Outcome {
 }
 
 /// The positions from `start` to `end`, that one included; negative ones count from the end.
+///
+/// What lies before the front is the front, the end as well as the start: `GETRANGE key 0 -100` is
+/// the first byte. Only -1 to -100 is empty.
 fn range(len: usize, start: i64, end: i64) -> std::ops::Range<usize> {
-    let from_front = |index: i64| if index < 0 { index + len as i64 } else { index };
+    if start < 0 && end < 0 && start > end {
+        return 0..0;
+    }
+    let from_front = |index: i64| {
+        if index < 0 {
+            (index + len as i64).max(0)
+        } else {
+            index
+        }
+    };
     let (start, end) = (from_front(start), from_front(end));
-    if start >= len as i64 || end < 0 || start > end {
+    if start >= len as i64 || start > end {
         return 0..0;
     }
     // Both are below `len` now, which is what fits in a usize.
-    start.max(0) as usize..end.min(len as i64 - 1) as usize + 1
+    start as usize..end.min(len as i64 - 1) as usize + 1
 }
 
 /// STRLEN key

@@ -194,9 +194,37 @@ impl Keyspace {
         self.live(db, key).map(|position| self.databases[db].deadline_ms(position))
     }
 
-    /// True if there is such a key. Counts a hit or a miss.
+    /// True if there is such a key. Counts a hit or a miss, but no access.
     pub fn exists(&mut self, db: usize, key: &[u8]) -> bool {
-        self.read(db, key).is_some()
+        self.look(db, key).is_some()
+    }
+
+    /// The entry of a key, for a command that asks about the key and does not use it (TTL, TYPE):
+    /// counts a hit or a miss, but no access.
+    pub fn look(&mut self, db: usize, key: &[u8]) -> Option<&Entry> {
+        match self.live(db, key) {
+            Some(position) => {
+                self.stats.hits += 1;
+                Some(self.databases[db].entry(position))
+            }
+            None => {
+                self.stats.misses += 1;
+                self.journal.event(EventClass::KEY_MISS, "keymiss", db, key);
+                None
+            }
+        }
+    }
+
+    /// As [`Keyspace::look`], but nobody is told of a miss (OBJECT).
+    pub fn inspect(&mut self, db: usize, key: &[u8]) -> Option<&Entry> {
+        let position = self.live(db, key);
+        self.count(position.is_some());
+        position.map(|position| self.databases[db].entry(position))
+    }
+
+    fn count(&mut self, found: bool) {
+        let counter = if found { &mut self.stats.hits } else { &mut self.stats.misses };
+        *counter += 1;
     }
 
     /// All entries of a database whose time is not up, in no particular order.
@@ -226,6 +254,28 @@ impl Keyspace {
         };
         let start = end.saturating_sub(count);
         ScanStep { cursor: start as u64, positions: start..end }
+    }
+
+    /// The key at a position that [`Keyspace::scan`] named, whether its time is up or not.
+    pub fn key_at(&self, db: usize, position: usize) -> &[u8] {
+        self.databases[db].entry(position).key()
+    }
+
+    /// The entry at a position that [`Keyspace::scan`] named. If its time is up it is removed and
+    /// the last entry takes its place: positions are to be visited from the last to the first.
+    pub fn live_at(&mut self, db: usize, position: usize) -> Option<&Entry> {
+        if self.is_due(db, position) {
+            self.expire_at(db, position);
+            return None;
+        }
+        Some(self.databases[db].entry(position))
+    }
+
+    /// As [`Keyspace::live_at`], and counts a hit or a miss.
+    pub fn inspect_at(&mut self, db: usize, position: usize) -> Option<&Entry> {
+        let due = self.is_due(db, position);
+        self.count(!due);
+        self.live_at(db, position)
     }
 
     /// A key at random, each as likely as any other.
@@ -279,6 +329,35 @@ impl Keyspace {
         existed
     }
 
+    /// Moves what a key holds to another key, another database or both, over whatever is there; its
+    /// deadline and its last access go with it. Tells `events` of the two keys, the old one first,
+    /// and counts as one change. False if there is no such key.
+    pub fn relocate(
+        &mut self,
+        from: (usize, &[u8]),
+        to: (usize, &[u8]),
+        events: [&'static str; 2],
+    ) -> bool {
+        let mut source = self.write(from.0, from.1);
+        let (accessed_s, deadline_ms) = (source.accessed_s(), source.deadline_ms());
+        let Some(value) = source.remove() else { return false };
+        drop(source);
+        let mut target = self.write(to.0, to.1);
+        // To Redis the key that takes another's place is a new one, and so its events say.
+        target.remove();
+        target.put(value);
+        target.set_accessed_s(accessed_s);
+        if let Some(at_ms) = deadline_ms {
+            target.expire_at_ms(at_ms);
+        }
+        drop(target);
+        // Two guards have counted what is one change.
+        self.journal.dirty -= 1;
+        self.journal.event(EventClass::GENERIC, events[0], from.0, from.1);
+        self.journal.event(EventClass::GENERIC, events[1], to.0, to.1);
+        true
+    }
+
     /// Empties a database; returns how many keys it held.
     pub fn clear(&mut self, db: usize) -> usize {
         let table = std::mem::take(&mut self.databases[db]);
@@ -289,8 +368,122 @@ impl Keyspace {
 
     /// Exchanges the contents of two databases.
     pub fn swap(&mut self, one: usize, other: usize) {
+        self.journal.dirty += 1;
+        if one == other {
+            return;
+        }
         self.databases.swap(one, other);
         self.journal.replaced(one);
         self.journal.replaced(other);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+    use crate::value::StringValue;
+
+    fn put(keyspace: &mut Keyspace, key: &str) {
+        keyspace.write(0, key.as_bytes()).put(StringValue::new(b"value"));
+    }
+
+    /// Random writes, removals and deadlines against a map that keeps the same books naively.
+    #[test]
+    fn agrees_with_a_naive_model() {
+        let mut keyspace = Keyspace::new(1, 7, usize::MAX);
+        let mut model: BTreeMap<String, Option<i64>> = BTreeMap::new();
+        let mut rng = fastrand::Rng::with_seed(11);
+        for step in 0..60_000_u64 {
+            keyspace.set_now_us(step * 1000);
+            keyspace.expire_due();
+            model.retain(|_, at_ms| at_ms.is_none_or(|at_ms| at_ms > step as i64));
+            let key = format!("key{}", rng.u32(0..1500));
+            match rng.u32(0..6) {
+                0 | 1 => {
+                    put(&mut keyspace, &key);
+                    model.insert(key, None);
+                }
+                2 | 3 => {
+                    let at_ms = step as i64 + rng.i64(1..4000);
+                    keyspace.write(0, key.as_bytes()).expire_at_ms(at_ms);
+                    if let Some(deadline) = model.get_mut(&key) {
+                        *deadline = Some(at_ms);
+                    }
+                }
+                4 => {
+                    let existed = keyspace.remove(0, key.as_bytes());
+                    assert_eq!(existed, model.remove(&key).is_some());
+                }
+                _ => {
+                    let persisted = keyspace.write(0, key.as_bytes()).persist();
+                    let expected = model.get_mut(&key).and_then(Option::take).is_some();
+                    assert_eq!(persisted, expected);
+                }
+            }
+            assert_eq!(keyspace.len(0), model.len());
+        }
+        for (key, at_ms) in &model {
+            assert_eq!(keyspace.deadline_ms(0, key.as_bytes()), Some(*at_ms), "{key}");
+        }
+        assert_eq!(keyspace.next_deadline_ms(), model.values().flatten().copied().min());
+    }
+
+    /// Whatever is there from the first step of a SCAN to the last is returned, while other keys
+    /// come and go in between.
+    #[test]
+    fn a_scan_returns_what_stays() {
+        let mut rng = fastrand::Rng::with_seed(3);
+        for round in 0..50 {
+            let mut keyspace = Keyspace::new(1, round, usize::MAX);
+            let stays: BTreeSet<String> = (0..rng.u32(1..600)).map(|n| format!("stays{n}")).collect();
+            for key in &stays {
+                put(&mut keyspace, key);
+                put(&mut keyspace, &format!("{key}-goes"));
+            }
+            let mut seen = BTreeSet::new();
+            let mut cursor = 0;
+            loop {
+                let step = keyspace.scan(0, cursor, 10);
+                for position in step.positions.clone() {
+                    if let Some(entry) = keyspace.entry_at(0, position) {
+                        seen.insert(String::from_utf8_lossy(entry.key()).into_owned());
+                    }
+                }
+                for _ in 0..rng.u32(0..20) {
+                    let key = format!("stays{}-goes", rng.u32(0..600));
+                    if rng.bool() {
+                        keyspace.remove(0, key.as_bytes());
+                    } else {
+                        put(&mut keyspace, &key);
+                    }
+                }
+                cursor = step.cursor;
+                if cursor == 0 {
+                    break;
+                }
+            }
+            assert!(stays.is_subset(&seen), "round {round}");
+        }
+    }
+
+    /// Chi-squared over a thousand keys: far from even would be a biased RANDOMKEY.
+    #[test]
+    fn a_random_key_is_any_key() {
+        let mut keyspace = Keyspace::new(1, 1, usize::MAX);
+        let mut rng = fastrand::Rng::with_seed(5);
+        let mut counts = BTreeMap::new();
+        for key in 0..1000 {
+            put(&mut keyspace, &key.to_string());
+        }
+        for _ in 0..100_000 {
+            let key = keyspace.random_key(0, &mut rng).map(<[u8]>::to_vec);
+            *counts.entry(key).or_insert(0_u32) += 1;
+        }
+        let chi: f64 = counts.values().map(|n| (f64::from(*n) - 100.0).powi(2) / 100.0).sum();
+        assert_eq!(counts.len(), 1000);
+        // 999 degrees of freedom: mean 999, standard deviation 45.
+        assert!((800.0..1200.0).contains(&chi), "chi squared {chi}");
     }
 }

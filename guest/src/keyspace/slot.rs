@@ -117,6 +117,19 @@ impl<'k> Slot<'k> {
         self.keyspace.databases[self.db].deadline_ms(self.position?)
     }
 
+    /// When the key was last accessed, in seconds since the Unix epoch; 0 if there is no such key.
+    pub fn accessed_s(&self) -> u32 {
+        let entry = |position| self.keyspace.databases[self.db].entry(position);
+        self.position.map_or(0, |position| entry(position).accessed_s())
+    }
+
+    /// Makes an existing key one that was last accessed at that time. No change of the key.
+    pub fn set_accessed_s(&mut self, accessed_s: u32) {
+        if let Some(position) = self.position {
+            self.keyspace.databases[self.db].touch(position, accessed_s);
+        }
+    }
+
     /// Makes an existing key expire at that time, in milliseconds since the Unix epoch. A time that
     /// is not after now has to be handled before: it would be gone at the next look.
     pub fn expire_at_ms(&mut self, at_ms: i64) {

@@ -1,0 +1,4 @@
+//! Being written.
+pub(super) const HANDLERS: &[(&str, super::SessionHandler)] = &[];
+/// Stub.
+pub fn commands_markdown() -> String { String::new() }

@@ -1,0 +1,95 @@
+//! CONFIG: GET, SET, RESETSTAT, REWRITE, HELP. The parameters themselves are `crate::config`'s;
+//! here is what follows from a change.
+
+use super::{Call, SessionHandler, Transport};
+use crate::commands::{CommandError, Outcome, error, help};
+use crate::config::Protected;
+use crate::resp::Args;
+
+pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
+    ("config|get", get),
+    ("config|help", help),
+    ("config|resetstat", resetstat),
+    ("config|rewrite", rewrite),
+    ("config|set", set),
+];
+
+impl Call<'_> {
+    /// True if a parameter like `enable-debug-command` lets this client do what it guards.
+    pub(super) fn is_allowed(&mut self, guard: Protected) -> bool {
+        match guard {
+            Protected::No => false,
+            Protected::Yes => true,
+            Protected::Local => {
+                let client = self.client();
+                client.transport == Transport::Unix
+                    || client.peer.starts_with("127.")
+                    || client.peer.starts_with("[::1]:")
+            }
+        }
+    }
+}
+
+/// CONFIG GET pattern [pattern ...]
+fn get(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+    let found = call.server.config.matching(args.from(2).iter());
+    call.reply.map(found.len());
+    for (name, value) in found {
+        call.reply.bulk(&name);
+        call.reply.bulk(&value);
+    }
+    Ok(())
+}
+
+/// CONFIG SET parameter value [parameter value ...]
+fn set(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+    if !args.len().is_multiple_of(2) {
+        return Err(error::SYNTAX);
+    }
+    let names = args.from(2).iter().step_by(2);
+    let values = args.from(3).iter().step_by(2);
+    let given: Vec<(&[u8], &[u8])> = names.zip(values).collect();
+    let trusted = call.is_allowed(call.server.config.enable_protected_configs);
+    let changes = call.server.config.set(&given, trusted).map_err(CommandError::worded)?;
+    if changes.has("timeout") {
+        // Whoever has been silent for too long already is found at the next step.
+        call.server.idle_check_us = call.server.now_us();
+    }
+    call.reply.ok();
+    Ok(())
+}
+
+/// CONFIG RESETSTAT
+fn resetstat(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
+    call.server.stats.reset();
+    call.server.keyspace.stats = Default::default();
+    call.reply.ok();
+    Ok(())
+}
+
+/// CONFIG REWRITE
+fn rewrite(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
+    // A file is the host's, and out of the sandbox's reach.
+    match call.server.fact("config_file") {
+        Some(file) if !file.is_empty() => Err(error::CONFIG_FILE_READ_ONLY),
+        _ => Err(error::NO_CONFIG_FILE),
+    }
+}
+
+/// CONFIG HELP
+fn help(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
+    help::write(
+        call.reply,
+        "CONFIG",
+        &[
+            (
+                "GET <pattern>",
+                &["Return parameters matching the glob-like <pattern> and their values."],
+            ),
+            ("SET <directive> <value>", &["Set the configuration <directive> to <value>."]),
+            ("RESETSTAT", &["Reset statistics reported by the INFO command."]),
+            ("REWRITE", &["Rewrite the configuration file."]),
+        ],
+    );
+    Ok(())
+}

@@ -1,0 +1,2 @@
+//! Being written.
+pub(super) const HANDLERS: &[(&str, super::SessionHandler)] = &[];

@@ -1,0 +1,13 @@
+//! The contract in `wit/` as Rust types, generated.
+//!
+//! Nothing here is written by hand, and nothing outside `instance` and `driver` uses it.
+
+// What wasmtime's macro generates implements its unsafe traits.
+#![allow(unsafe_code)]
+#![allow(missing_docs)]
+
+wasmtime::component::bindgen!({ world: "redis", path: "../wit" });
+
+pub use exports::petridis::engine::server::{
+    Close, Effects, Event, LogLevel, LogLine, Opened, Options, Received, Send, Transport, Unsent,
+};

@@ -1,0 +1,244 @@
+//! One engine in one sandbox: started, stepped, called, and replaced when it fails.
+//!
+//! Owns the store and the order of calls. Knows nothing of sockets.
+
+use std::hash::{BuildHasher, RandomState};
+
+use wasmtime::Store;
+
+use crate::bindings::{Effects, Event, LogLevel, LogLine, Options, Redis};
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::image;
+use crate::sandbox::Sandbox;
+
+/// Bytes of linear memory that an engine may fill if nothing else is said: 3584 MiB.
+pub const DEFAULT_MEMORY_CEILING: u64 = 3584 << 20;
+
+/// Microseconds that the clock must have moved on before [`Instance::execute`] tells the engine.
+const TICK_US: u64 = 1000;
+
+/// A Redis without sockets: requests in, replies out.
+///
+/// Every instance has a keyspace of its own and shares nothing with others. Making one takes some
+/// tens of microseconds.
+///
+/// ```
+/// # fn main() -> Result<(), petridis::Error> {
+/// let mut redis = petridis::Instance::new()?;
+/// assert_eq!(redis.execute(b"PING\r\n")?, b"+PONG\r\n");
+/// # Ok(())
+/// # }
+/// ```
+pub struct Instance {
+    setup: Setup,
+    /// None after the engine failed, until the next call.
+    live: Option<Live>,
+    /// The time the engine was last told.
+    told_us: u64,
+}
+
+struct Live {
+    store: Store<Sandbox>,
+    redis: Redis,
+}
+
+/// What an engine is started with, each time.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    pub(crate) clock: Clock,
+    pub(crate) seed: u64,
+    pub(crate) memory_ceiling: u64,
+    pub(crate) config: Vec<(String, String)>,
+    pub(crate) facts: Vec<(String, String)>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            clock: Clock::System,
+            seed: random_seed(),
+            memory_ceiling: DEFAULT_MEMORY_CEILING,
+            config: Vec::new(),
+            facts: Vec::new(),
+        }
+    }
+}
+
+/// A seed that nobody chose.
+fn random_seed() -> u64 {
+    RandomState::new().hash_one(())
+}
+
+/// Settings of an [`Instance`] that is not made yet.
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct InstanceBuilder {
+    setup: Setup,
+}
+
+impl InstanceBuilder {
+    /// All chance in the engine comes from this number; without it, from a random one.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.setup.seed = seed;
+        self
+    }
+
+    /// Where the time comes from; without it, from the system.
+    pub fn clock(mut self, clock: impl Into<Clock>) -> Self {
+        self.setup.clock = clock.into();
+        self
+    }
+
+    /// A parameter as in redis.conf. Later ones win.
+    pub fn config(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.setup.config.push((name.into(), value.into()));
+        self
+    }
+
+    /// Bytes of memory that the engine may fill; a write that would not fit is answered with
+    /// Redis's out-of-memory error. At most 4 GiB; [`DEFAULT_MEMORY_CEILING`] without it.
+    pub fn memory_ceiling(mut self, bytes: u64) -> Self {
+        self.setup.memory_ceiling = bytes;
+        self
+    }
+
+    /// Makes the instance.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] for a parameter that is unknown or out of range.
+    pub fn build(self) -> Result<Instance, Error> {
+        Instance::with(self.setup)
+    }
+}
+
+impl Instance {
+    /// An instance with Redis's default configuration, the system's clock and a random seed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Image`] if the embedded code does not run on this machine.
+    pub fn new() -> Result<Self, Error> {
+        Self::with(Setup::default())
+    }
+
+    /// An instance with settings of one's own.
+    pub fn builder() -> InstanceBuilder {
+        InstanceBuilder::default()
+    }
+
+    pub(crate) fn with(setup: Setup) -> Result<Self, Error> {
+        let mut instance = Self { setup, live: None, told_us: 0 };
+        instance.revive()?;
+        Ok(instance)
+    }
+
+    /// The number that all chance in this engine comes from.
+    pub fn seed(&self) -> u64 {
+        self.setup.seed
+    }
+
+    /// Answers every complete request in `request`, which is RESP: arrays of bulk strings, or
+    /// inline commands.
+    ///
+    /// All calls are one connection, so `SELECT`, `MULTI` or `HELLO` in one call hold in the next.
+    /// A request that is cut off is kept and completed by the next call.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Trapped`] if the engine failed. All data is gone then; the next call is answered
+    /// by a clean engine. What a command answers, errors included, is no error here.
+    pub fn execute(&mut self, request: &[u8]) -> Result<Vec<u8>, Error> {
+        let now_us = self.setup.clock.now_us();
+        self.revive_at(now_us)?;
+        if now_us >= self.told_us.saturating_add(TICK_US) {
+            let effects = self.step(now_us, &[], &[])?;
+            effects.logs.iter().for_each(log);
+        }
+        self.call(|live| live.redis.call_execute(&mut live.store, request))
+    }
+
+    /// Tells the time and what happened; returns what to do.
+    #[doc(hidden)]
+    pub fn step(&mut self, now_us: u64, events: &[Event], bytes: &[u8]) -> Result<Effects, Error> {
+        self.revive_at(now_us)?;
+        self.told_us = now_us;
+        self.call(|live| {
+            live.redis.petridis_engine_server().call_step(&mut live.store, now_us, events, bytes)
+        })
+    }
+
+    /// Puts a clean engine in place of one that failed; does nothing if there is one.
+    pub(crate) fn revive(&mut self) -> Result<(), Error> {
+        self.revive_at(self.setup.clock.now_us())
+    }
+
+    fn revive_at(&mut self, now_us: u64) -> Result<(), Error> {
+        if self.live.is_some() {
+            return Ok(());
+        }
+        let image = image::shared()?;
+        let setup = &self.setup;
+        let mut store = Store::new(&image.engine, Sandbox::new(setup.memory_ceiling));
+        store.limiter(|sandbox| &mut sandbox.limits);
+        let redis = image.redis.instantiate(&mut store).map_err(|error| {
+            Error::Image(format!("no memory for another instance: {error:#}"))
+        })?;
+        self.live = Some(Live { store, redis });
+        self.told_us = now_us;
+        let options = Options {
+            now_us,
+            seed: setup.seed,
+            memory_ceiling: setup.memory_ceiling,
+            config: setup.config.clone(),
+            facts: setup.facts.clone(),
+        };
+        let started = self.call(|live| {
+            live.redis.petridis_engine_server().call_start(&mut live.store, &options)
+        })?;
+        started.map_err(|sentence| {
+            self.live = None;
+            Error::Config(sentence)
+        })
+    }
+
+    /// Calls into the engine. One that failed is dropped: wasmtime does not let anyone in again.
+    fn call<R>(
+        &mut self,
+        call: impl FnOnce(&mut Live) -> wasmtime::Result<R>,
+    ) -> Result<R, Error> {
+        let Some(live) = &mut self.live else { return Err(Error::Gone) };
+        match call(live) {
+            Ok(result) => Ok(result),
+            Err(error) => {
+                let mut reason = live.store.data().last_words();
+                if reason.is_empty() {
+                    reason = format!("{error:#}");
+                }
+                self.live = None;
+                tracing::error!(
+                    "The engine failed, a clean one takes its place, all data is gone: {reason}"
+                );
+                Err(Error::Trapped(reason))
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Instance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Instance").field("setup", &self.setup).finish_non_exhaustive()
+    }
+}
+
+/// Hands a line of the engine's log to whoever listens.
+pub(crate) fn log(line: &LogLine) {
+    let text = &line.text;
+    match line.level {
+        LogLevel::Debug => tracing::trace!(target: "engine", "{text}"),
+        LogLevel::Verbose => tracing::debug!(target: "engine", "{text}"),
+        LogLevel::Notice => tracing::info!(target: "engine", "{text}"),
+        LogLevel::Warning => tracing::warn!(target: "engine", "{text}"),
+    }
+}
