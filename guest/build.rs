@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::{env, fs};
 
-use name_hash::SLOTS;
+use name_hash::{Digest, SLOTS};
 use serde_json::Value;
 
 fn main() {
@@ -18,7 +18,8 @@ fn main() {
     println!("cargo::rerun-if-changed=commands.json");
     println!("cargo::rerun-if-changed=src/commands/table/name_hash.rs");
     let text = fs::read_to_string("commands.json").expect("guest/commands.json can be read");
-    let commands: Vec<Value> = serde_json::from_str(&text).expect("guest/commands.json is a JSON array");
+    let commands: Vec<Value> =
+        serde_json::from_str(&text).expect("guest/commands.json is a JSON array");
     let generated = Generator::default().generate(&commands);
     let out = env::var_os("OUT_DIR").expect("cargo sets OUT_DIR");
     fs::write(Path::new(&out).join("commands.rs"), generated).expect("OUT_DIR can be written");
@@ -38,15 +39,24 @@ impl Generator {
         let mut next = commands.len();
         for (id, command) in commands.iter().enumerate() {
             let subcommands = list(command, "subcommands").len();
-            let range = if subcommands == 0 { 0..0 } else { next..next + subcommands };
+            let range = if subcommands == 0 {
+                0..0
+            } else {
+                next..next + subcommands
+            };
             next += subcommands;
             specs += &self.spec(id, command, range);
         }
-        let subcommands = commands.iter().flat_map(|command| list(command, "subcommands"));
+        let subcommands = commands
+            .iter()
+            .flat_map(|command| list(command, "subcommands"));
         for (id, command) in (commands.len()..).zip(subcommands) {
             specs += &self.spec(id, command, 0..0);
         }
-        let names: Vec<&str> = commands.iter().map(|command| text(command, "name")).collect();
+        let names: Vec<&str> = commands
+            .iter()
+            .map(|command| text(command, "name"))
+            .collect();
         let (multiplier, slots) = spread(&names);
         format!(
             "/// How many commands there are, subcommands included.\n\
@@ -66,8 +76,14 @@ impl Generator {
         let mut flags = strings(command, "flags");
         flags.extend(strings(command, "hidden_flags"));
         let key_specs = list(command, "key_specs").iter().map(key_spec).collect();
-        let tips = strings(command, "tips").iter().map(|tip| format!("{tip:?}")).collect();
-        let doc_flags = strings(command, "doc_flags").iter().map(|flag| format!("{flag:?}")).collect();
+        let tips = strings(command, "tips")
+            .iter()
+            .map(|tip| format!("{tip:?}"))
+            .collect();
+        let doc_flags = strings(command, "doc_flags")
+            .iter()
+            .map(|flag| format!("{flag:?}"))
+            .collect();
         let key_specs = self.list("KeySpec", key_specs);
         let tips = self.list("&str", tips);
         let doc_flags = self.list("&str", doc_flags);
@@ -92,13 +108,20 @@ impl Generator {
             if subcommands.is_empty() {
                 "&[]".to_owned()
             } else {
-                format!("COMMANDS.split_at({}).1.split_at({}).0", subcommands.start, subcommands.len())
+                format!(
+                    "COMMANDS.split_at({}).1.split_at({}).0",
+                    subcommands.start,
+                    subcommands.len()
+                )
             },
         )
     }
 
     fn arguments(&mut self, parent: &Value) -> String {
-        let arguments = list(parent, "arguments").iter().map(|argument| self.argument(argument)).collect();
+        let arguments = list(parent, "arguments")
+            .iter()
+            .map(|argument| self.argument(argument))
+            .collect();
         self.list("Argument", arguments)
     }
 
@@ -182,7 +205,7 @@ fn spread(names: &[&str]) -> (u64, Vec<u16>) {
         let mut slots = vec![0u16; SLOTS];
         let mut steps = 0;
         for (id, name) in names.iter().enumerate() {
-            let mut slot = name_hash::slot(name.as_bytes(), multiplier);
+            let mut slot = Digest::of(name.as_bytes()).slot(multiplier);
             while slots[slot] != 0 {
                 slot = (slot + 1) % SLOTS;
                 steps += 1;
@@ -203,18 +226,30 @@ fn capitalised(word: &str) -> String {
 }
 
 fn list<'a>(from: &'a Value, field: &str) -> &'a [Value] {
-    from.get(field).map_or(&[], |value| value.as_array().unwrap_or_else(|| panic!("{field} is a list")))
+    from.get(field).map_or(&[], |value| {
+        value
+            .as_array()
+            .unwrap_or_else(|| panic!("{field} is a list"))
+    })
 }
 
 fn strings<'a>(from: &'a Value, field: &str) -> Vec<&'a str> {
     list(from, field)
         .iter()
-        .map(|value| value.as_str().unwrap_or_else(|| panic!("{field} is a list of strings")))
+        .map(|value| {
+            value
+                .as_str()
+                .unwrap_or_else(|| panic!("{field} is a list of strings"))
+        })
         .collect()
 }
 
 fn optional<'a>(from: &'a Value, field: &str) -> Option<&'a str> {
-    from.get(field).map(|value| value.as_str().unwrap_or_else(|| panic!("{field} is a string")))
+    from.get(field).map(|value| {
+        value
+            .as_str()
+            .unwrap_or_else(|| panic!("{field} is a string"))
+    })
 }
 
 fn text<'a>(from: &'a Value, field: &str) -> &'a str {
@@ -222,5 +257,7 @@ fn text<'a>(from: &'a Value, field: &str) -> &'a str {
 }
 
 fn number(from: &Value, field: &str) -> i64 {
-    from[field].as_i64().unwrap_or_else(|| panic!("{field} is a number in {from}"))
+    from[field]
+        .as_i64()
+        .unwrap_or_else(|| panic!("{field} is a number in {from}"))
 }

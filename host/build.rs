@@ -3,7 +3,10 @@
 //! Owns the nested cargo and the compiler's settings that do not matter at run time. Knows nothing
 //! of what the component does.
 
-#![allow(clippy::print_stdout, reason = "this is how a build script talks to cargo")]
+#![allow(
+    clippy::print_stdout,
+    reason = "this is how a build script talks to cargo"
+)]
 
 use std::env;
 use std::ffi::OsString;
@@ -61,8 +64,12 @@ fn build() -> Result<()> {
     }
     ensure_target()?;
     let component = build_guest(root, &out.join("guest-target"))?;
-    let wasm = fs::read(&component)
-        .with_context(|| format!("the guest was built, but {} is not there", component.display()))?;
+    let wasm = fs::read(&component).with_context(|| {
+        format!(
+            "the guest was built, but {} is not there",
+            component.display()
+        )
+    })?;
     let code = precompile(&wasm)?;
     fs::write(out.join("petridis.wasm"), &wasm)?;
     fs::write(out.join("petridis.cwasm"), &code)?;
@@ -79,7 +86,9 @@ fn ensure_target() -> Result<()> {
         return Ok(());
     }
     eprintln!("petridis: installing the Rust target {GUEST_TARGET}");
-    let installed = Command::new("rustup").args(["target", "add", GUEST_TARGET]).status();
+    let installed = Command::new("rustup")
+        .args(["target", "add", GUEST_TARGET])
+        .status();
     if installed.is_ok_and(|status| status.success()) && target_is_there()? {
         return Ok(());
     }
@@ -93,7 +102,10 @@ fn target_is_there() -> Result<bool> {
         .output()
         .with_context(|| format!("cannot run {}", rustc.display()))?;
     let sysroot = String::from_utf8(output.stdout).context("the sysroot's path is not UTF-8")?;
-    Ok(Path::new(sysroot.trim()).join("lib/rustlib").join(GUEST_TARGET).exists())
+    Ok(Path::new(sysroot.trim())
+        .join("lib/rustlib")
+        .join(GUEST_TARGET)
+        .exists())
 }
 
 /// Builds the guest with a cargo of its own; returns where the component lies.
@@ -101,25 +113,39 @@ fn build_guest(root: &Path, target_dir: &Path) -> Result<PathBuf> {
     let mut cargo = Command::new(variable("CARGO")?);
     cargo
         .current_dir(root)
-        .args(["build", "--package", "petridis-guest", "--target", GUEST_TARGET])
+        .args([
+            "build",
+            "--package",
+            "petridis-guest",
+            "--target",
+            GUEST_TARGET,
+        ])
         .args(["--profile", "guest"])
         .arg("--target-dir")
         .arg(target_dir)
         // A build-dir from the user's configuration would be the outer cargo's too, which holds
         // its lock until this script ends.
         .arg("--config")
-        .arg(format!("build.build-dir={:?}", target_dir.display().to_string()));
+        .arg(format!(
+            "build.build-dir={:?}",
+            target_dir.display().to_string()
+        ));
     for (name, _) in env::vars_os() {
         if name.to_str().is_some_and(leaks) {
             cargo.env_remove(&name);
         }
     }
-    cargo.env("CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS", "-C target-feature=+simd128");
+    cargo.env(
+        "CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS",
+        "-C target-feature=+simd128",
+    );
     let status = cargo.status().context("cannot run cargo for the guest")?;
     if !status.success() {
         bail!("the guest did not build; see cargo's messages above");
     }
-    Ok(target_dir.join(GUEST_TARGET).join("guest/petridis_guest.wasm"))
+    Ok(target_dir
+        .join(GUEST_TARGET)
+        .join("guest/petridis_guest.wasm"))
 }
 
 /// Whether a variable of the outer build would change what the guest is compiled to.
@@ -153,7 +179,9 @@ fn precompile(wasm: &[u8]) -> Result<Vec<u8>> {
     let target = env::var("TARGET")?;
     // Without a target the processor's own features are used.
     if target != env::var("HOST")? {
-        config.target(&target).map_err(|error| anyhow::anyhow!("{error:#}"))?;
+        config
+            .target(&target)
+            .map_err(|error| anyhow::anyhow!("{error:#}"))?;
     }
     let compile = || wasmtime::Engine::new(&config)?.precompile_component(wasm);
     compile().map_err(|error| anyhow::anyhow!("the component does not compile: {error:#}"))

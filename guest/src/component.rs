@@ -84,12 +84,18 @@ fn translate(effects: engine::Effects) -> Effects {
         sends: effects
             .sends
             .into_iter()
-            .map(|send| Send { connection: send.connection, length: send.length })
+            .map(|send| Send {
+                connection: send.connection,
+                length: send.length,
+            })
             .collect(),
         closes: effects
             .closes
             .into_iter()
-            .map(|close| Close { connection: close.connection, flush: close.flush })
+            .map(|close| Close {
+                connection: close.connection,
+                flush: close.flush,
+            })
             .collect(),
         logs: effects
             .logs

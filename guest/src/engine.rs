@@ -69,7 +69,13 @@ pub struct Engine {
 impl Engine {
     /// An engine nobody configured: seed 0, the time 0, Redis's defaults.
     pub fn with_defaults() -> Self {
-        Self::with_config(Options { memory_ceiling: u64::MAX, ..Options::default() }, Config::default())
+        Self::with_config(
+            Options {
+                memory_ceiling: u64::MAX,
+                ..Options::default()
+            },
+            Config::default(),
+        )
     }
 
     /// Starts an engine. Fails with a sentence about the parameter that is wrong.
@@ -110,26 +116,38 @@ impl Engine {
     /// Runs requests on the implicit connection and returns their replies.
     pub fn execute(&mut self, request: &[u8]) -> Vec<u8> {
         if self.server.clients.get(IMPLICIT).is_none() {
-            self.open(IMPLICIT, Transport::Tcp, "127.0.0.1:0".into(), "127.0.0.1:0".into());
+            self.open(
+                IMPLICIT,
+                Transport::Tcp,
+                "127.0.0.1:0".into(),
+                "127.0.0.1:0".into(),
+            );
         }
-        // Nobody can wait here: what would pause a server does not pause a call.
-        self.server.paused_until_us = None;
         self.receive(IMPLICIT, request);
-        while self.backlog.contains(&IMPLICIT) {
+        let mut replies = self.take_own();
+        // Nobody can wait here: what would pause a server does not pause a call.
+        while self.server.paused_until_us.is_some() || self.backlog.contains(&IMPLICIT) {
+            self.resume();
             self.run_backlog();
+            replies.append(&mut self.take_own());
+            if self.server.exit {
+                break;
+            }
         }
-        self.server.closes.retain(|close| close.connection != IMPLICIT);
+        self.server
+            .closes
+            .retain(|close| close.connection != IMPLICIT);
+        replies
+    }
+
+    /// Takes out what is for the implicit connection and leaves the rest for the next step.
+    fn take_own(&mut self) -> Vec<u8> {
         let all = self.wire.take();
         if self.sends.iter().all(|send| send.connection == IMPLICIT) {
             self.sends.clear();
             return all;
         }
-        self.keep_for_others(&all)
-    }
-
-    /// Takes out what is for the implicit connection and leaves the rest for the next step.
-    fn keep_for_others(&mut self, all: &[u8]) -> Vec<u8> {
-        let (mut own, mut rest) = (Vec::new(), all);
+        let (mut own, mut rest) = (Vec::new(), all.as_slice());
         self.wire.aim(Default::default(), usize::MAX);
         for send in &self.sends {
             let (bytes, later) = rest.split_at(send.length as usize);
@@ -149,7 +167,11 @@ impl Engine {
         self.server.keyspace.set_now_us(now_us);
         self.server.stats.step(self.server.keyspace.now_us());
         self.server.keyspace.expire_due();
-        if self.server.paused_until_us.is_some_and(|until_us| until_us <= self.server.now_us()) {
+        if self
+            .server
+            .paused_until_us
+            .is_some_and(|until_us| until_us <= self.server.now_us())
+        {
             self.resume();
         }
         self.server.close_idle();
@@ -167,7 +189,10 @@ impl Engine {
             let start = self.wire.len();
             self.wire.error(text.text());
             self.attribute(connection, start);
-            self.server.closes.push(Close { connection, flush: true });
+            self.server.closes.push(Close {
+                connection,
+                flush: true,
+            });
             return;
         }
         let now_us = server.now_us();
@@ -188,7 +213,9 @@ impl Engine {
         let now_us = self.server.now_us();
         let query_limit = self.server.config.client_query_buffer_limit;
         let must_wait = self.must_wait();
-        let Some(client) = self.server.clients.get_mut(connection) else { return };
+        let Some(client) = self.server.clients.get_mut(connection) else {
+            return;
+        };
         client.active_us = now_us;
         client.bytes_in += bytes.len() as u64;
         let pending = client.input.pending.len();
@@ -205,8 +232,14 @@ impl Engine {
             return;
         }
         // A buffer that grows needs the old and the new one for a moment, and a list of arguments.
-        let fits = pending < 1 << 16 || self.server.keyspace.has_room_for(3 * (pending + bytes.len()));
-        let Some(client) = self.server.clients.get_mut(connection) else { return };
+        let fits = pending < 1 << 16
+            || self
+                .server
+                .keyspace
+                .has_room_for(3 * (pending + bytes.len()));
+        let Some(client) = self.server.clients.get_mut(connection) else {
+            return;
+        };
         let input = &mut client.input;
         if fits {
             input.append(bytes);
@@ -237,13 +270,15 @@ impl Engine {
 
     /// Runs what a connection's buffer holds.
     fn run_pending(&mut self, connection: Connection) {
-        let Some(client) = self.server.clients.get_mut(connection) else { return };
+        let Some(client) = self.server.clients.get_mut(connection) else {
+            return;
+        };
         let pending = std::mem::take(&mut client.input.pending);
-        if let Some(consumed) = self.run_requests(connection, &pending) {
-            if let Some(client) = self.server.clients.get_mut(connection) {
-                client.input.pending = pending;
-                client.input.consume(consumed);
-            }
+        if let Some(consumed) = self.run_requests(connection, &pending)
+            && let Some(client) = self.server.clients.get_mut(connection)
+        {
+            client.input.pending = pending;
+            client.input.consume(consumed);
         }
     }
 
@@ -266,19 +301,28 @@ impl Engine {
                 Decoded::Incomplete => break,
                 Decoded::Shed => {
                     self.server.stats.error(b"OOM");
-                    self.wire.error(crate::commands::error::OUT_OF_MEMORY.text());
+                    self.wire
+                        .error(crate::commands::error::OUT_OF_MEMORY.text());
                     continue;
                 }
                 Decoded::Error(error) => {
                     self.wire.error(&error.message());
                     self.server.stats.error(b"ERR");
-                    self.server.log(LogLevel::Verbose, format!("Protocol error from client on connection {connection}"));
+                    self.server.log(
+                        LogLevel::Verbose,
+                        format!("Protocol error from client on connection {connection}"),
+                    );
                     self.server.close(connection, true);
                     break;
                 }
             }
             let reply = self.wire.len();
-            session::run(&mut self.server, connection, decoder.args(bytes), &mut self.wire);
+            session::run(
+                &mut self.server,
+                connection,
+                decoder.args(bytes),
+                &mut self.wire,
+            );
             if self.server.clients.get(connection).is_none() {
                 break;
             }
@@ -291,6 +335,11 @@ impl Engine {
             if put_off || self.server.exit {
                 break;
             }
+        }
+        if matches!(self.server.closes.last(), Some(last) if last.connection == connection && !last.flush)
+        {
+            // Cut off: what was answered just now does not go out either.
+            self.wire.truncate(start);
         }
         self.attribute(connection, start);
         let client = self.server.clients.get_mut(connection)?;
@@ -306,7 +355,11 @@ impl Engine {
     /// How long the wire may become: a reply that does not fit closes its connection, the rest of
     /// the engine goes on.
     fn output_limit(&self, len: usize) -> usize {
-        let room = self.server.keyspace.memory_ceiling().saturating_sub(crate::memory::used());
+        let room = self
+            .server
+            .keyspace
+            .memory_ceiling()
+            .saturating_sub(crate::memory::used());
         // Growing a buffer needs the old and the new one for a moment.
         len.saturating_add(room / 2).max(64 * 1024)
     }
@@ -337,7 +390,9 @@ impl Engine {
     }
 
     fn must_wait(&self) -> bool {
-        self.server.paused_until_us.is_some() || self.wire.len() > STEP_OUTPUT_BYTES || self.server.exit
+        self.server.paused_until_us.is_some()
+            || self.wire.len() > STEP_OUTPUT_BYTES
+            || self.server.exit
     }
 
     fn put_off(&mut self, connection: Connection) {
@@ -372,7 +427,9 @@ impl Engine {
             if self.must_wait() {
                 return;
             }
-            let Some(connection) = self.backlog.pop_front() else { return };
+            let Some(connection) = self.backlog.pop_front() else {
+                return;
+            };
             self.run_pending(connection);
         }
     }
@@ -398,11 +455,19 @@ impl Engine {
         let wake_at_us = if self.must_run_on() {
             Some(self.server.now_us())
         } else {
-            let deadline_us = self.server.keyspace.next_deadline_ms().map(|at_ms| at_ms.max(0) as u64 * 1000);
-            [deadline_us, self.server.paused_until_us, self.server.next_idle_check_us()]
-                .into_iter()
-                .flatten()
-                .min()
+            let deadline_us = self
+                .server
+                .keyspace
+                .next_deadline_ms()
+                .map(|at_ms| (at_ms.max(0) as u64).saturating_mul(1000));
+            [
+                deadline_us,
+                self.server.paused_until_us,
+                self.server.next_idle_check_us(),
+            ]
+            .into_iter()
+            .flatten()
+            .min()
         };
         Effects {
             bytes: self.wire.take(),
@@ -426,7 +491,13 @@ pub struct Batch<'e> {
 
 impl Batch<'_> {
     /// A connection was accepted.
-    pub fn opened(&mut self, connection: Connection, transport: Transport, peer: String, local: String) {
+    pub fn opened(
+        &mut self,
+        connection: Connection,
+        transport: Transport,
+        peer: String,
+        local: String,
+    ) {
         self.engine.open(connection, transport, peer, local);
     }
 

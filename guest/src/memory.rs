@@ -2,8 +2,6 @@
 //!
 //! Natively, where several engines may share a process, the figure is the process's.
 
-use std::alloc;
-
 use cap::Cap;
 
 #[cfg(target_arch = "wasm32")]
@@ -12,7 +10,7 @@ static ALLOCATOR: Cap<dlmalloc::GlobalDlmalloc> = Cap::new(dlmalloc::GlobalDlmal
 
 #[cfg(not(target_arch = "wasm32"))]
 #[global_allocator]
-static ALLOCATOR: Cap<alloc::System> = Cap::new(alloc::System, usize::MAX);
+static ALLOCATOR: Cap<std::alloc::System> = Cap::new(std::alloc::System, usize::MAX);
 
 /// Bytes allocated and not freed.
 #[inline]

@@ -46,7 +46,9 @@ pub struct ManualClock {
 impl ManualClock {
     /// A clock that stands at `start`.
     pub fn new(start: SystemTime) -> Self {
-        Self { now_us: Arc::new(watch::Sender::new(since_epoch_us(start))) }
+        Self {
+            now_us: Arc::new(watch::Sender::new(since_epoch_us(start))),
+        }
     }
 
     /// What the clock shows.
@@ -57,7 +59,8 @@ impl ManualClock {
     /// Moves the clock forward.
     pub fn advance(&self, by: Duration) {
         let by_us = u64::try_from(by.as_micros()).unwrap_or(u64::MAX);
-        self.now_us.send_modify(|now_us| *now_us = now_us.saturating_add(by_us));
+        self.now_us
+            .send_modify(|now_us| *now_us = now_us.saturating_add(by_us));
     }
 
     /// Puts the clock to a time. An engine's time never runs backwards: to an earlier time it

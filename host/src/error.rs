@@ -18,22 +18,22 @@ pub enum Error {
     #[error("the embedded engine does not run on this machine: {0}")]
     Image(String),
     /// A listening socket could not be opened.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}: {reason}")]
     Listen {
         /// `address:port`, or the path of a Unix socket.
         address: String,
         /// What the operating system said.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The server's thread, its runtime or a file could not be set up.
-    #[error("{what}: {source}")]
+    #[error("{what}: {reason}")]
     Io {
         /// What was being done.
         what: String,
         /// What the operating system said.
-        source: io::Error,
+        reason: io::Error,
     },
-    /// The server's thread is gone without having said why.
-    #[error("the server ended unexpectedly")]
-    Gone,
+    /// The server is no longer there; the sentence says why.
+    #[error("the server has ended: {0}")]
+    Ended(String),
 }

@@ -129,7 +129,11 @@ impl Instance {
     }
 
     pub(crate) fn with(setup: Setup) -> Result<Self, Error> {
-        let mut instance = Self { setup, live: None, told_us: 0 };
+        let mut instance = Self {
+            setup,
+            live: None,
+            told_us: 0,
+        };
         instance.revive()?;
         Ok(instance)
     }
@@ -165,7 +169,9 @@ impl Instance {
         self.revive_at(now_us)?;
         self.told_us = now_us;
         self.call(|live| {
-            live.redis.petridis_engine_server().call_step(&mut live.store, now_us, events, bytes)
+            live.redis
+                .petridis_engine_server()
+                .call_step(&mut live.store, now_us, events, bytes)
         })
     }
 
@@ -182,9 +188,10 @@ impl Instance {
         let setup = &self.setup;
         let mut store = Store::new(&image.engine, Sandbox::new(setup.memory_ceiling));
         store.limiter(|sandbox| &mut sandbox.limits);
-        let redis = image.redis.instantiate(&mut store).map_err(|error| {
-            Error::Image(format!("no memory for another instance: {error:#}"))
-        })?;
+        let redis = image
+            .redis
+            .instantiate(&mut store)
+            .map_err(|error| Error::Image(format!("no memory for another instance: {error:#}")))?;
         self.live = Some(Live { store, redis });
         self.told_us = now_us;
         let options = Options {
@@ -195,7 +202,9 @@ impl Instance {
             facts: setup.facts.clone(),
         };
         let started = self.call(|live| {
-            live.redis.petridis_engine_server().call_start(&mut live.store, &options)
+            live.redis
+                .petridis_engine_server()
+                .call_start(&mut live.store, &options)
         })?;
         started.map_err(|sentence| {
             self.live = None;
@@ -204,11 +213,10 @@ impl Instance {
     }
 
     /// Calls into the engine. One that failed is dropped: wasmtime does not let anyone in again.
-    fn call<R>(
-        &mut self,
-        call: impl FnOnce(&mut Live) -> wasmtime::Result<R>,
-    ) -> Result<R, Error> {
-        let Some(live) = &mut self.live else { return Err(Error::Gone) };
+    fn call<R>(&mut self, call: impl FnOnce(&mut Live) -> wasmtime::Result<R>) -> Result<R, Error> {
+        let Some(live) = &mut self.live else {
+            return Err(Error::Trapped("it was not started again".to_owned()));
+        };
         match call(live) {
             Ok(result) => Ok(result),
             Err(error) => {
@@ -228,7 +236,9 @@ impl Instance {
 
 impl std::fmt::Debug for Instance {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Instance").field("setup", &self.setup).finish_non_exhaustive()
+        f.debug_struct("Instance")
+            .field("setup", &self.setup)
+            .finish_non_exhaustive()
     }
 }
 

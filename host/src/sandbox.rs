@@ -30,7 +30,10 @@ impl Sandbox {
         let limits = StoreLimitsBuilder::new()
             .memory_size(usize::try_from(most).unwrap_or(usize::MAX))
             .build();
-        Self { limits, last_words: Vec::new() }
+        Self {
+            limits,
+            last_words: Vec::new(),
+        }
     }
 
     /// What the engine wrote to its standard error.
@@ -47,21 +50,29 @@ impl Sandbox {
 /// The host's side of `wasi:io/streams.output-stream`: there is one, standard error.
 struct OutputStream;
 
+/// What one waits on until the stream takes bytes: it always does.
+struct Pollable;
+
 /// Links the component's imports, whichever version of WASI they name.
-pub(crate) fn link(
-    linker: &mut Linker<Sandbox>,
-    component: &Component,
-) -> wasmtime::Result<()> {
+pub(crate) fn link(linker: &mut Linker<Sandbox>, component: &Component) -> wasmtime::Result<()> {
     let engine = linker.engine().clone();
     let ty = component.component_type();
     for (name, item) in ty.imports(&engine) {
-        let ComponentItem::ComponentInstance(_) = item.ty else { continue };
+        let ComponentItem::ComponentInstance(_) = item.ty else {
+            continue;
+        };
         let (interface, _version) = name.split_once('@').unwrap_or((name, ""));
         let mut instance = linker.instance(name)?;
-        // Each interface that mentions the type names it again.
-        if matches!(interface, "wasi:io/streams" | "wasi:cli/stdout" | "wasi:cli/stderr") {
+        // Each interface that mentions a type names it again.
+        if matches!(
+            interface,
+            "wasi:io/streams" | "wasi:cli/stdout" | "wasi:cli/stderr"
+        ) {
             let ty = ResourceType::host::<OutputStream>();
             instance.resource("output-stream", ty, |_, _| Ok(()))?;
+        }
+        if matches!(interface, "wasi:io/streams" | "wasi:io/poll") {
+            instance.resource("pollable", ResourceType::host::<Pollable>(), |_, _| Ok(()))?;
         }
         match interface {
             "wasi:cli/stderr" => {
@@ -79,6 +90,12 @@ pub(crate) fn link(
                     answer(results, Val::Option(None))
                 })?;
             }
+            "wasi:io/poll" => {
+                instance.func_wrap(
+                    "[method]pollable.block",
+                    |_, (_,): (Resource<Pollable>,)| Ok(()),
+                )?;
+            }
             "wasi:io/streams" => streams(&mut instance)?,
             _ => {}
         }
@@ -88,8 +105,15 @@ pub(crate) fn link(
 
 fn streams(instance: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
     instance.func_new("[method]output-stream.check-write", |_, _, _, results| {
-        answer(results, Val::Result(Ok(Some(Box::new(Val::U64(LAST_WORDS as u64))))))
+        answer(
+            results,
+            Val::Result(Ok(Some(Box::new(Val::U64(LAST_WORDS as u64))))),
+        )
     })?;
+    instance.func_wrap(
+        "[method]output-stream.subscribe",
+        |_, (_,): (Resource<OutputStream>,)| Ok((Resource::<Pollable>::new_own(0),)),
+    )?;
     for write in ["write", "blocking-write-and-flush"] {
         let name = format!("[method]output-stream.{write}");
         instance.func_new(&name, |mut store, _, parameters, results| {
@@ -105,7 +129,9 @@ fn streams(instance: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
     }
     for flush in ["flush", "blocking-flush"] {
         let name = format!("[method]output-stream.{flush}");
-        instance.func_new(&name, |_, _, _, results| answer(results, Val::Result(Ok(None))))?;
+        instance.func_new(&name, |_, _, _, results| {
+            answer(results, Val::Result(Ok(None)))
+        })?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use petridis::{Clock, blocking};
+use petridis::{ManualClock, blocking};
 
 use crate::native::START_US;
 use crate::play::{Chunk, Patience, Player};
@@ -11,15 +11,15 @@ use crate::tcp::Connections;
 /// A server on a free port.
 pub struct Dish {
     _server: blocking::Server,
-    clock: petridis::ManualClock,
+    clock: ManualClock,
     connections: Connections,
 }
 
 impl Dish {
     /// A fresh server; fails with its word about a parameter.
     pub fn start(config: &[(String, String)]) -> Result<Self, String> {
-        let (clock, hand) = Clock::manual(UNIX_EPOCH + Duration::from_micros(START_US));
-        let mut builder = blocking::Server::builder().seed(7).clock(clock);
+        let clock = ManualClock::new(UNIX_EPOCH + Duration::from_micros(START_US));
+        let mut builder = blocking::Server::builder().seed(7).clock(clock.clone());
         for (name, value) in config {
             builder = builder.config(name, value);
         }
@@ -27,7 +27,7 @@ impl Dish {
         let connections = Connections::new(server.addr());
         Ok(Self {
             _server: server,
-            clock: hand,
+            clock,
             connections,
         })
     }

@@ -9,8 +9,10 @@
 pub mod conversation;
 pub mod dish;
 pub mod frame;
+pub mod generate;
 pub mod native;
 pub mod play;
+pub mod program;
 pub mod real;
 pub mod record;
 pub mod tcp;

@@ -34,8 +34,13 @@ struct Inbox {
 impl Native {
     /// A fresh engine; fails with the engine's word about a parameter.
     pub fn start(config: &[(String, String)]) -> Result<Self, String> {
+        Self::start_at(START_US, config)
+    }
+
+    /// The same, at another time.
+    pub fn start_at(now_us: u64, config: &[(String, String)]) -> Result<Self, String> {
         let engine = Engine::start(Options {
-            now_us: START_US,
+            now_us,
             seed: 7,
             memory_ceiling: MEMORY_CEILING,
             config: config.to_vec(),
@@ -43,7 +48,7 @@ impl Native {
         })?;
         Ok(Self {
             engine,
-            now_us: START_US,
+            now_us,
             wake_at_us: None,
             connections: BTreeMap::new(),
             clients: BTreeMap::new(),

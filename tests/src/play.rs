@@ -9,6 +9,9 @@ use std::time::Duration;
 use crate::conversation::{Conversation, Exchange, Heard, Item, What};
 use crate::{frame, text};
 
+/// How much of a reply is printed.
+const SHOWN: usize = 1200;
+
 /// What comes from a server next.
 pub enum Chunk {
     /// Bytes, at least one.
@@ -88,6 +91,15 @@ fn explain(conversation: &Conversation, exchange: &Exchange, failure: &Failure) 
     let _ = writeln!(text, "expected: {}", failure.expected);
     let _ = writeln!(text, "     got: {}", failure.got);
     text
+}
+
+/// The bytes as text, not more of them than a person reads.
+fn shown(bytes: &[u8]) -> String {
+    let text = text::quote(bytes);
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{} … ({} bytes)", &text[..end], bytes.len()),
+        None => text,
+    }
 }
 
 /// A reply that is not the recorded one.
@@ -171,17 +183,13 @@ impl<'a> Stage<'a> {
                                 "silence"
                             };
                             return Err(Failure {
-                                expected: text::quote(expected),
-                                got: format!("{}, then {end}", text::quote(&got)),
+                                expected: shown(expected),
+                                got: format!("{}, then {end}", shown(&got)),
                             });
                         }
                     }
                 }
-                same(
-                    got == *expected,
-                    || text::quote(expected),
-                    || text::quote(&got),
-                )
+                same(got == *expected, || shown(expected), || shown(&got))
             }
             Heard::Mask(mask, source) => {
                 let (Reading::Frame(got) | Reading::End(_, got)) = self.read(client, Patience::Due);
@@ -192,22 +200,18 @@ impl<'a> Stage<'a> {
                             .insert(name.to_owned(), capture.as_bytes().to_vec());
                     }
                 }
-                same(
-                    captures.is_some(),
-                    || format!("~ {source}"),
-                    || text::quote(&got),
-                )
+                same(captures.is_some(), || format!("~ {source}"), || shown(&got))
             }
             Heard::Nothing => match self.read(client, Patience::None) {
                 Reading::End(Chunk::Silence, got) if got.is_empty() => Ok(()),
                 Reading::Frame(got) | Reading::End(_, got) => {
-                    same(false, || "nothing".to_owned(), || text::quote(&got))
+                    same(false, || "nothing".to_owned(), || shown(&got))
                 }
             },
             Heard::Closed => match self.read(client, Patience::Due) {
                 Reading::End(Chunk::Closed, got) if got.is_empty() => Ok(()),
                 Reading::Frame(got) | Reading::End(_, got) => {
-                    same(false, || "closed".to_owned(), || text::quote(&got))
+                    same(false, || "closed".to_owned(), || shown(&got))
                 }
             },
         }

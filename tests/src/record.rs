@@ -42,14 +42,12 @@ fn discover(stage: &mut Stage, exchange: &Exchange, patience: Patience) -> Vec<H
         exchange.sent.as_ref().map(|sent| &sent.what),
         Some(What::Command(_))
     );
+    let closes = patience == Patience::Due;
     let mut bytes = Vec::new();
     let mut heard = Vec::new();
-    let mut patience = if command {
-        Patience::Due
-    } else {
-        Patience::None
-    };
     loop {
+        let first = command && bytes.is_empty();
+        let patience = if first { Patience::Due } else { patience };
         match stage.read(&exchange.client, patience) {
             Reading::Frame(frame) => bytes.extend(frame),
             Reading::End(Chunk::Closed, _) => {
@@ -58,7 +56,7 @@ fn discover(stage: &mut Stage, exchange: &Exchange, patience: Patience) -> Vec<H
             }
             Reading::End(_, _) => break,
         }
-        if command && patience == Patience::None {
+        if first && !closes {
             break;
         }
     }

@@ -49,6 +49,8 @@ fn setbit(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
             *byte = if on { *byte | mask } else { *byte & !mask };
         }
         slot.event(EventClass::STRING, "setbit");
+    } else {
+        slot.only_laid_out_differently();
     }
     ctx.reply.integer(before.into());
     Ok(())
@@ -265,27 +267,36 @@ fn count_ones_within(bytes: &[u8], range: Range<u64>) -> u64 {
 /// The first bit that is as wanted, within a range that is neither empty nor beyond the bytes.
 fn find_bit(bytes: &[u8], range: Range<u64>, wanted: bool) -> Option<u64> {
     let (first, last) = ((range.start / 8) as usize, ((range.end - 1) / 8) as usize);
-    // Flipped so that the bits looked for are ones.
-    let flip = if wanted { 0 } else { u64::MAX };
-    let head = (bytes[first] ^ flip as u8) & (0xff >> (range.start % 8));
+    let fill = if wanted { 0 } else { 0xff };
+    // What differs from the bits that are not looked for.
+    let head = (bytes[first] ^ fill) & (0xff >> (range.start % 8));
     let found = if head != 0 {
         first as u64 * 8 + u64::from(head.leading_zeros())
     } else {
-        let (words, rest) = bytes[first + 1..=last].as_chunks::<WORD>();
-        let skipped = words
-            .iter()
-            .take_while(|word| u64::from_ne_bytes(**word) == flip)
-            .count();
-        let tail = match words.get(skipped) {
-            Some(word) => word.as_slice(),
-            None => rest,
-        };
-        let skipped_in_tail = tail.iter().take_while(|byte| **byte == flip as u8).count();
-        let byte = tail.get(skipped_in_tail)? ^ flip as u8;
-        let index = first + 1 + skipped * WORD + skipped_in_tail;
-        index as u64 * 8 + u64::from(byte.leading_zeros())
+        let rest = &bytes[first + 1..=last];
+        let skipped = count_leading(rest, fill);
+        let byte = rest.get(skipped)? ^ fill;
+        (first + 1 + skipped) as u64 * 8 + u64::from(byte.leading_zeros())
     };
     range.contains(&found).then_some(found)
+}
+
+/// How many bytes there are before one that is not `fill`.
+fn count_leading(bytes: &[u8], fill: u8) -> usize {
+    const BLOCK: usize = 8 * WORD;
+    let fill_word = u64::from_ne_bytes([fill; WORD]);
+    let is_filled = |block: &&[u8; BLOCK]| {
+        let (words, _) = block.as_chunks::<WORD>();
+        let differ = |differs, word: &[u8; WORD]| differs | (u64::from_ne_bytes(*word) ^ fill_word);
+        words.iter().fold(0, differ) == 0
+    };
+    let (blocks, _) = bytes.as_chunks::<BLOCK>();
+    let in_blocks = blocks.iter().take_while(is_filled).count() * BLOCK;
+    in_blocks
+        + bytes[in_blocks..]
+            .iter()
+            .take_while(|byte| **byte == fill)
+            .count()
 }
 
 // ---- combining ---------------------------------------------------------------------------------
@@ -665,6 +676,79 @@ fn change_fields(
     }
     if changed {
         slot.event(EventClass::STRING, "setbit");
+    } else {
+        slot.only_laid_out_differently();
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Long enough for blocks, words and single bytes, with few bits among runs of the others.
+    fn sparse(fill: u8) -> Vec<u8> {
+        let mut bytes = vec![fill; 150];
+        for index in [0, 9, 70, 71, 149] {
+            bytes[index] ^= 1 << (index % 8);
+        }
+        bytes
+    }
+
+    #[test]
+    fn ranges_are_counted_and_searched_bit_by_bit_alike() {
+        for bytes in [sparse(0), sparse(0xff)] {
+            let bits: Vec<bool> = (0..bytes.len() as u64 * 8)
+                .map(|at| bit(&bytes, at))
+                .collect();
+            for start in (0..bits.len()).step_by(3) {
+                for end in (start + 1..=bits.len()).step_by(7) {
+                    let range = start as u64..end as u64;
+                    let within = &bits[start..end];
+                    let ones = within.iter().filter(|bit| **bit).count() as u64;
+                    assert_eq!(count_ones_within(&bytes, range.clone()), ones, "{range:?}");
+                    for wanted in [false, true] {
+                        let first = within.iter().position(|bit| *bit == wanted);
+                        let first = first.map(|index| (start + index) as u64);
+                        assert_eq!(find_bit(&bytes, range.clone(), wanted), first, "{range:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn fields_touch_no_neighbour() {
+        for bits in 1..=64 {
+            for offset in 0..16 {
+                let field = Field {
+                    signed: bits == 64,
+                    bits,
+                };
+                for (fill, number) in [(0u8, field.wrap(-1)), (0xff, 0)] {
+                    let mut bytes = vec![fill; 12];
+                    field.store(&mut bytes, offset, number);
+                    assert_eq!(field.load(&bytes, offset), number, "u{bits} {offset}");
+                    let changed = u64::from(bits);
+                    let others = if fill == 0 { 0 } else { 12 * 8 - changed };
+                    let ones = if fill == 0 { changed } else { 0 };
+                    assert_eq!(count_ones(&bytes), ones + others, "u{bits} {offset}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_far_too_low_saturates_upwards() {
+        let field = Field {
+            signed: true,
+            bits: 8,
+        };
+        let set = |number| Action::Set(number, Overflow::Saturate).outcome(field, 0);
+        assert_eq!(set(i64::MIN), Some(127));
+        assert_eq!(set(i64::MIN + 127), Some(127));
+        assert_eq!(set(i64::MIN + 128), Some(-128));
+        let incremented = Action::Increment(i64::MIN, Overflow::Saturate).outcome(field, -128);
+        assert_eq!(incremented, Some(-128));
+    }
 }

@@ -4,6 +4,7 @@
 use super::{CommandError, Context, DataHandler, Outcome, error, options};
 use crate::resp::Args;
 
+/// What this family answers.
 pub const HANDLERS: &[(&str, DataHandler)] = &[
     ("dbsize", dbsize),
     ("flushall", flushall),

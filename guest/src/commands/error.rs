@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::options::c_text;
+
 /// An error as it goes to the client, its code first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandError(Cow<'static, [u8]>);
@@ -23,7 +25,10 @@ impl CommandError {
 
     /// The first word, by which INFO's errorstats counts.
     pub fn code(&self) -> &[u8] {
-        self.0.split(|byte| *byte == b' ').next().unwrap_or_default()
+        self.0
+            .split(|byte| *byte == b' ')
+            .next()
+            .unwrap_or_default()
     }
 }
 
@@ -55,6 +60,7 @@ errors! {
     NO_SUCH_CLIENT = "ERR No such client";
     INVALID_CLIENT_ID = "ERR Invalid client ID";
     CLIENT_ID_NOT_POSITIVE = "ERR client-id should be greater than 0";
+    MAX_AGE_NOT_AN_INTEGER = "ERR maxage is not an integer or out of range";
     MAX_AGE_NOT_POSITIVE = "ERR maxage should be greater than 0";
     MAX_CLIENTS = "ERR max number of clients reached";
     NO_SHUTDOWN = "ERR No shutdown in progress.";
@@ -89,6 +95,10 @@ errors! {
     LCS_LEN_AND_IDX = "ERR If you want both the length and indexes, please just use IDX.";
     LCS_TABLE_TOO_LARGE = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len";
     LCS_OUT_OF_MEMORY = "ERR Insufficient memory, failed allocating transient memory for LCS";
+    INVALID_COMMAND = "ERR Invalid command specified";
+    INVALID_COMMAND_ARITY = "ERR Invalid number of arguments specified for command";
+    INVALID_COMMAND_ARGUMENTS = "ERR Invalid arguments specified for command";
+    NO_KEY_ARGUMENTS = "ERR The command has no key arguments";
 }
 
 /// `ERR invalid expire time in 'set' command`
@@ -113,6 +123,7 @@ pub fn no_such_user(name: &[u8]) -> CommandError {
 
 /// `ERR unknown subcommand 'x'. Try CONFIG HELP.`
 pub fn unknown_subcommand(given: &[u8], command: &str) -> CommandError {
+    let given = c_text(given);
     let given = &given[..given.len().min(MAX_QUOTED)];
     let help = format!("'. Try {} HELP.", command.to_ascii_uppercase());
     CommandError::worded([b"ERR unknown subcommand '", given, help.as_bytes()].concat())
@@ -120,6 +131,7 @@ pub fn unknown_subcommand(given: &[u8], command: &str) -> CommandError {
 
 /// `ERR unknown subcommand or wrong number of arguments for 'x'. Try DEBUG HELP.`
 pub fn unknown_subcommand_or_arity(given: &[u8], command: &str) -> CommandError {
+    let given = c_text(given);
     let given = &given[..given.len().min(MAX_QUOTED)];
     let help = format!("'. Try {} HELP.", command.to_ascii_uppercase());
     let text = b"ERR unknown subcommand or wrong number of arguments for '";
@@ -131,7 +143,7 @@ const MAX_QUOTED: usize = 128;
 
 /// `ERR unknown command 'x', with args beginning with: 'a' 'b' `
 pub fn unknown_command<'a>(name: &[u8], args: impl Iterator<Item = &'a [u8]>) -> CommandError {
-    let name = &name[..name.len().min(MAX_QUOTED)];
+    let name = c_text(&name[..name.len().min(MAX_QUOTED)]);
     let mut quoted = Vec::new();
     for arg in args {
         if quoted.len() >= MAX_QUOTED {
@@ -139,10 +151,16 @@ pub fn unknown_command<'a>(name: &[u8], args: impl Iterator<Item = &'a [u8]>) ->
         }
         let room = MAX_QUOTED - quoted.len();
         quoted.push(b'\'');
-        quoted.extend_from_slice(&arg[..arg.len().min(room)]);
+        quoted.extend_from_slice(c_text(&arg[..arg.len().min(room)]));
         quoted.extend_from_slice(b"' ");
     }
-    let text = [b"ERR unknown command '", name, b"', with args beginning with: ", &quoted].concat();
+    let text = [
+        b"ERR unknown command '",
+        name,
+        b"', with args beginning with: ",
+        &quoted,
+    ]
+    .concat();
     CommandError::worded(text)
 }
 
@@ -160,7 +178,9 @@ pub fn unsupported_option(option: &[u8]) -> CommandError {
 
 /// `ERR wrong number of arguments for 'get' command`
 pub fn wrong_arity(command: &str) -> CommandError {
-    CommandError::worded(format!("ERR wrong number of arguments for '{command}' command"))
+    CommandError::worded(format!(
+        "ERR wrong number of arguments for '{command}' command"
+    ))
 }
 
 impl From<crate::value::WrongType> for CommandError {

@@ -1,20 +1,24 @@
-//! GENERIC: commands on keys, whatever they hold. Owns what it means to copy, move, expire, list and
-//! look at a key; knows no type of value. Expiry's units and conditions are parsed in `options`.
+//! GENERIC: commands on keys, whatever they hold. Owns what it means to copy, move, remove, find and
+//! look at a key; knows no type of value. When keys expire is `expiry`'s.
 
-use super::options::{self, ExpiryCondition, Since, Unit, When};
-use super::{CommandError, Context, DataHandler, Outcome, error, help};
+mod expiry;
+#[cfg(test)]
+mod tests;
+
+use super::{CommandError, Context, DataHandler, Outcome, error, help, options};
 use crate::config::{Config, MaxmemoryPolicy};
 use crate::keyspace::{Entry, EventClass};
 use crate::resp::{Aggregate, Args};
 use crate::value::{Value, glob};
 
+/// What this family answers.
 pub const HANDLERS: &[(&str, DataHandler)] = &[
     ("copy", copy),
     ("del", del),
     ("exists", exists),
-    ("expire", expire),
-    ("expireat", expireat),
-    ("expiretime", expiretime),
+    ("expire", expiry::expire),
+    ("expireat", expiry::expireat),
+    ("expiretime", expiry::expiretime),
     ("keys", keys),
     ("move", r#move),
     ("object|encoding", object_encoding),
@@ -22,17 +26,17 @@ pub const HANDLERS: &[(&str, DataHandler)] = &[
     ("object|help", object_help),
     ("object|idletime", object_idletime),
     ("object|refcount", object_refcount),
-    ("persist", persist),
-    ("pexpire", pexpire),
-    ("pexpireat", pexpireat),
-    ("pexpiretime", pexpiretime),
-    ("pttl", pttl),
+    ("persist", expiry::persist),
+    ("pexpire", expiry::pexpire),
+    ("pexpireat", expiry::pexpireat),
+    ("pexpiretime", expiry::pexpiretime),
+    ("pttl", expiry::pttl),
     ("randomkey", randomkey),
     ("rename", rename),
     ("renamenx", renamenx),
     ("scan", scan),
     ("touch", touch),
-    ("ttl", ttl),
+    ("ttl", expiry::ttl),
     ("type", r#type),
     ("unlink", unlink),
 ];
@@ -49,7 +53,12 @@ struct CopyArgs<'a> {
 impl<'a> CopyArgs<'a> {
     fn parse(ctx: &Context<'_>, args: Args<'a>) -> Result<Self, CommandError> {
         let (source, destination) = (args.at(1), args.at(2));
-        let mut copy = CopyArgs { source, destination, db: ctx.db, replace: false };
+        let mut copy = CopyArgs {
+            source,
+            destination,
+            db: ctx.db,
+            replace: false,
+        };
         let mut at = 3;
         while let Some(option) = args.get(at) {
             match args.get(at + 1) {
@@ -74,7 +83,11 @@ impl<'a> CopyArgs<'a> {
 /// COPY source destination [DB destination-db] [REPLACE]
 fn copy(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let copy = CopyArgs::parse(ctx, args)?;
-    let Some(bytes) = ctx.keyspace.read(ctx.db, copy.source).map(Value::heap_bytes) else {
+    let Some(bytes) = ctx
+        .keyspace
+        .read(ctx.db, copy.source)
+        .map(Value::heap_bytes)
+    else {
         ctx.reply.integer(0);
         return Ok(());
     };
@@ -110,7 +123,9 @@ fn r#move(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
     let moved = ctx.keyspace.write(ctx.db, key).exists()
         && !ctx.keyspace.write(db, key).exists()
-        && ctx.keyspace.relocate((ctx.db, key), (db, key), ["move_from", "move_to"]);
+        && ctx
+            .keyspace
+            .relocate((ctx.db, key), (db, key), ["move_from", "move_to"]);
     ctx.reply.integer(moved.into());
     Ok(())
 }
@@ -131,7 +146,8 @@ fn rename(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         return Err(error::NO_SUCH_KEY);
     }
     if from != to {
-        ctx.keyspace.relocate((ctx.db, from), (ctx.db, to), ["rename_from", "rename_to"]);
+        ctx.keyspace
+            .relocate((ctx.db, from), (ctx.db, to), ["rename_from", "rename_to"]);
     }
     ctx.reply.ok();
     Ok(())
@@ -145,14 +161,20 @@ fn renamenx(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
     // The same name twice is a key that exists.
     let renamed = !ctx.keyspace.write(ctx.db, to).exists()
-        && ctx.keyspace.relocate((ctx.db, from), (ctx.db, to), ["rename_from", "rename_to"]);
+        && ctx
+            .keyspace
+            .relocate((ctx.db, from), (ctx.db, to), ["rename_from", "rename_to"]);
     ctx.reply.integer(renamed.into());
     Ok(())
 }
 
 /// DEL key [key ...]
 fn del(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let removed = args.from(1).iter().filter(|key| ctx.keyspace.remove(ctx.db, key)).count();
+    let removed = args
+        .from(1)
+        .iter()
+        .filter(|key| ctx.keyspace.remove(ctx.db, key))
+        .count();
     ctx.reply.integer(removed as i64);
     Ok(())
 }
@@ -163,118 +185,26 @@ fn unlink(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     del(ctx, args)
 }
 
-// ---- expiry ------------------------------------------------------------------------------------
-
-/// EXPIRE key seconds [NX | XX | GT | LT]
-fn expire(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    expire_generic(ctx, args, Unit::Seconds, Since::Now, "expire")
-}
-
-/// EXPIREAT key unix-time-seconds [NX | XX | GT | LT]
-fn expireat(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    expire_generic(ctx, args, Unit::Seconds, Since::Epoch, "expireat")
-}
-
-/// PEXPIRE key milliseconds [NX | XX | GT | LT]
-fn pexpire(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    expire_generic(ctx, args, Unit::Milliseconds, Since::Now, "pexpire")
-}
-
-/// PEXPIREAT key unix-time-milliseconds [NX | XX | GT | LT]
-fn pexpireat(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    expire_generic(ctx, args, Unit::Milliseconds, Since::Epoch, "pexpireat")
-}
-
-fn expire_generic(
-    ctx: &mut Context<'_>,
-    args: Args<'_>,
-    unit: Unit,
-    since: Since,
-    command: &str,
-) -> Outcome {
-    let now_ms = ctx.now_ms();
-    let condition = ExpiryCondition::parse(args.from(3))?;
-    let at_ms = When { text: args.at(2), unit, since }.any_deadline_ms(now_ms, command)?;
-    let mut slot = ctx.keyspace.write(ctx.db, args.at(1));
-    let allowed = slot.exists() && condition.allows(slot.deadline_ms(), at_ms);
-    if allowed && at_ms <= now_ms {
-        slot.remove();
-        slot.event(EventClass::GENERIC, "del");
-    } else if allowed {
-        slot.expire_at_ms(at_ms);
-        slot.event(EventClass::GENERIC, "expire");
-    }
-    drop(slot);
-    ctx.reply.integer(allowed.into());
-    Ok(())
-}
-
-/// PERSIST key
-fn persist(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let mut slot = ctx.keyspace.write(ctx.db, args.at(1));
-    let persisted = slot.persist();
-    if persisted {
-        slot.event(EventClass::GENERIC, "persist");
-    }
-    drop(slot);
-    ctx.reply.integer(persisted.into());
-    Ok(())
-}
-
-/// TTL key
-fn ttl(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    ttl_generic(ctx, args, Unit::Seconds, Since::Now)
-}
-
-/// PTTL key
-fn pttl(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    ttl_generic(ctx, args, Unit::Milliseconds, Since::Now)
-}
-
-/// EXPIRETIME key
-fn expiretime(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    ttl_generic(ctx, args, Unit::Seconds, Since::Epoch)
-}
-
-/// PEXPIRETIME key
-fn pexpiretime(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    ttl_generic(ctx, args, Unit::Milliseconds, Since::Epoch)
-}
-
-/// -2 for no key, -1 for one that stays, else the time; seconds are rounded to the nearest.
-fn ttl_generic(ctx: &mut Context<'_>, args: Args<'_>, unit: Unit, since: Since) -> Outcome {
-    let key = args.at(1);
-    let shown = if !ctx.keyspace.exists(ctx.db, key) {
-        -2
-    } else if let Some(at_ms) = ctx.keyspace.deadline_ms(ctx.db, key).flatten() {
-        let ms = match since {
-            Since::Now => at_ms.saturating_sub(ctx.now_ms()).max(0),
-            Since::Epoch => at_ms,
-        };
-        match unit {
-            Unit::Milliseconds => ms,
-            // Unsigned: the largest deadline there is has room for the 500.
-            Unit::Seconds => ((ms as u64 + 500) / 1000) as i64,
-        }
-    } else {
-        -1
-    };
-    ctx.reply.integer(shown);
-    Ok(())
-}
-
 // ---- looking at keys ---------------------------------------------------------------------------
 
 /// EXISTS key [key ...]
 fn exists(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let found = args.from(1).iter().filter(|key| ctx.keyspace.exists(ctx.db, key)).count();
+    let found = args
+        .from(1)
+        .iter()
+        .filter(|key| ctx.keyspace.exists(ctx.db, key))
+        .count();
     ctx.reply.integer(found as i64);
     Ok(())
 }
 
 /// TOUCH key [key ...]
 fn touch(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let found = args.from(1).iter().filter(|key| ctx.keyspace.read(ctx.db, key).is_some()).count();
+    let found = args
+        .from(1)
+        .iter()
+        .filter(|key| ctx.keyspace.read(ctx.db, key).is_some())
+        .count();
     ctx.reply.integer(found as i64);
     Ok(())
 }
@@ -282,7 +212,8 @@ fn touch(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 /// TYPE key
 fn r#type(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let entry = ctx.keyspace.look(ctx.db, args.at(1));
-    ctx.reply.simple(entry.map_or("none", |entry| entry.value().type_name()));
+    ctx.reply
+        .simple(entry.map_or("none", |entry| entry.value().type_name()));
     Ok(())
 }
 
@@ -302,7 +233,11 @@ fn object_freq(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         return Ok(());
     }
     // No policy makes this server count accesses yet, so there is nothing to answer under any.
-    if is_lfu(ctx.config) { Err(error::FREQUENCY_NOT_COUNTED) } else { Err(error::NOT_LFU) }
+    if is_lfu(ctx.config) {
+        Err(error::FREQUENCY_NOT_COUNTED)
+    } else {
+        Err(error::NOT_LFU)
+    }
 }
 
 /// OBJECT IDLETIME key
@@ -328,13 +263,34 @@ fn object_refcount(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 /// OBJECT HELP
 fn object_help(ctx: &mut Context<'_>, _args: Args<'_>) -> Outcome {
     let entries: &[(&str, &[&str])] = &[
-        ("ENCODING <key>", &["How the value of <key> is laid out in memory."]),
+        (
+            "ENCODING <key>",
+            &[
+                "Return the kind of internal representation used in order to store the value",
+                "associated with a <key>.",
+            ],
+        ),
         (
             "FREQ <key>",
-            &["How often <key> is used, on a logarithmic scale that forgets with time.", "Needs an LFU maxmemory-policy."],
+            &[
+                "Return the access frequency index of the <key>. The returned integer is",
+                "proportional to the logarithm of the recent access frequency of the key.",
+            ],
         ),
-        ("IDLETIME <key>", &["For how many seconds nobody has used <key>.", "Needs a maxmemory-policy other than LFU."]),
-        ("REFCOUNT <key>", &["How many users the value of <key> has within the server."]),
+        (
+            "IDLETIME <key>",
+            &[
+                "Return the idle time of the <key>, that is the approximated number of",
+                "seconds elapsed since the last access to the key.",
+            ],
+        ),
+        (
+            "REFCOUNT <key>",
+            &[
+                "Return the number of references of the value associated with the specified",
+                "<key>.",
+            ],
+        ),
     ];
     help::write(ctx.reply, "OBJECT", entries);
     Ok(())
@@ -349,9 +305,14 @@ pub fn idle_s(entry: &Entry, now_s: i64) -> i64 {
 /// belong to everybody, unless a policy has to know of each key when it was used.
 pub fn refcount(value: &Value, config: &Config) -> i64 {
     const SHARED: i64 = i32::MAX as i64;
-    let Ok(string) = value.as_string() else { return 1 };
+    let Ok(string) = value.as_string() else {
+        return 1;
+    };
     let counts_access = is_lfu(config)
-        || matches!(config.maxmemory_policy, MaxmemoryPolicy::VolatileLru | MaxmemoryPolicy::AllkeysLru);
+        || matches!(
+            config.maxmemory_policy,
+            MaxmemoryPolicy::VolatileLru | MaxmemoryPolicy::AllkeysLru
+        );
     match string.as_encoded_i64() {
         Some(0..10_000) if config.maxmemory == 0 || !counts_access => SHARED,
         _ => 1,
@@ -359,7 +320,10 @@ pub fn refcount(value: &Value, config: &Config) -> i64 {
 }
 
 fn is_lfu(config: &Config) -> bool {
-    matches!(config.maxmemory_policy, MaxmemoryPolicy::VolatileLfu | MaxmemoryPolicy::AllkeysLfu)
+    matches!(
+        config.maxmemory_policy,
+        MaxmemoryPolicy::VolatileLfu | MaxmemoryPolicy::AllkeysLfu
+    )
 }
 
 // ---- finding keys ------------------------------------------------------------------------------
@@ -396,11 +360,18 @@ struct ScanArgs<'a> {
 impl<'a> ScanArgs<'a> {
     fn parse(args: Args<'a>) -> Result<Self, CommandError> {
         let cursor = options::cursor(args.at(1))?;
-        let mut scan = ScanArgs { cursor, count: 10, pattern: None, type_name: None };
+        let mut scan = ScanArgs {
+            cursor,
+            count: 10,
+            pattern: None,
+            type_name: None,
+        };
         let mut at = 2;
         while let Some(option) = args.get(at) {
             match args.get(at + 1) {
-                Some(count) if options::is(option, "COUNT") => scan.count = options::scan_count(count)?,
+                Some(count) if options::is(option, "COUNT") => {
+                    scan.count = options::scan_count(count)?
+                }
                 Some(pattern) if options::is(option, "MATCH") => {
                     scan.pattern = (pattern != b"*").then_some(pattern);
                 }
@@ -414,12 +385,14 @@ impl<'a> ScanArgs<'a> {
     }
 
     fn wants_key(&self, key: &[u8]) -> bool {
-        self.pattern.is_none_or(|pattern| glob::matches(pattern, key, false))
+        self.pattern
+            .is_none_or(|pattern| glob::matches(pattern, key, false))
     }
 
     /// No value is of a type that does not exist, which is no error.
     fn wants_type(&self, value: &Value) -> bool {
-        self.type_name.is_none_or(|name| options::is(name, value.type_name()))
+        self.type_name
+            .is_none_or(|name| options::is(name, value.type_name()))
     }
 }
 

@@ -69,7 +69,10 @@ pub fn lcs(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         return Err(error::LCS_TABLE_TOO_LARGE);
     }
     let table_bytes = Table::bytes(one_len, other_len, !options.length_only);
-    if !ctx.keyspace.has_room_for(one_len + table_bytes) {
+    if !ctx
+        .keyspace
+        .has_room_for(table_bytes.saturating_add(one_len))
+    {
         return Err(error::LCS_OUT_OF_MEMORY);
     }
 
@@ -140,13 +143,13 @@ struct Table {
 impl Table {
     /// Memory that filling it takes.
     fn bytes(one_len: usize, other_len: usize, keep: bool) -> usize {
-        let masks = one_len.min(256) * other_len.div_ceil(64) * 8;
+        let masks = one_len.min(256).saturating_mul(other_len.div_ceil(64) * 8);
         let rows = if keep {
-            one_len * other_len.div_ceil(8)
+            one_len.saturating_mul(other_len.div_ceil(8))
         } else {
             0
         };
-        masks + rows + other_len
+        masks.saturating_add(rows).saturating_add(other_len)
     }
 
     /// Without `keep`, only the length.
@@ -170,7 +173,10 @@ impl Table {
             }
         }
 
-        let mut bits = Vec::with_capacity(if keep { one.len() * row_bytes } else { 0 });
+        let mut bits = Vec::new();
+        if keep {
+            bits.reserve_exact(one.len() * row_bytes + size_of::<u64>());
+        }
         // A zero where the length grows.
         let mut row = vec![u64::MAX; words];
         for start in one.iter().filter_map(|byte| mask_of[usize::from(*byte)]) {
@@ -182,8 +188,11 @@ impl Table {
                 carry = over || over_again;
             }
             if keep {
-                let bytes = row.iter().flat_map(|word| (!word).to_le_bytes());
-                bits.extend(bytes.take(row_bytes));
+                let end = bits.len() + row_bytes;
+                for word in &row {
+                    bits.extend_from_slice(&(!word).to_le_bytes());
+                }
+                bits.truncate(end);
             }
         }
         let beyond = words * 64 - other.len();
@@ -256,5 +265,44 @@ impl Iterator for Runs<'_> {
             other_start,
             len,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What Redis does, cell by cell.
+    fn lengths(one: &[u8], other: &[u8]) -> Vec<Vec<usize>> {
+        let mut table = vec![vec![0; other.len() + 1]; one.len() + 1];
+        for (i, a) in one.iter().enumerate() {
+            for (j, b) in other.iter().enumerate() {
+                table[i + 1][j + 1] = if a == b {
+                    table[i][j] + 1
+                } else {
+                    table[i][j + 1].max(table[i + 1][j])
+                };
+            }
+        }
+        table
+    }
+
+    #[test]
+    fn bits_tell_what_lengths_do() {
+        let mut rng = fastrand::Rng::with_seed(1);
+        for other_len in [0, 1, 7, 8, 9, 63, 64, 65, 130, 200] {
+            let mut text = |len| (0..len).map(|_| rng.u8(b'a'..b'e')).collect::<Vec<u8>>();
+            let (one, other) = (text(90), text(other_len));
+            let table = Table::fill(&one, &other, true);
+            let lengths = lengths(&one, &other);
+            assert_eq!(table.length, lengths[one.len()][other.len()]);
+            for (i, row) in lengths.iter().enumerate().skip(1) {
+                for j in 1..row.len() {
+                    assert_eq!(table.grows(i, j), row[j] > row[j - 1], "{i} {j}");
+                }
+            }
+            let walked: usize = table.runs(&one, &other).map(|run| run.len).sum();
+            assert_eq!(walked, table.length);
+        }
     }
 }

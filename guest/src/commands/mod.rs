@@ -6,8 +6,8 @@
 //! handler runs.
 
 pub mod bitmaps;
-pub mod error;
 pub mod databases;
+pub mod error;
 pub mod generic;
 pub mod help;
 pub mod lcs;
@@ -45,7 +45,11 @@ pub type DataHandler = fn(&mut Context<'_>, Args<'_>) -> Outcome;
 impl Context<'_> {
     /// Refuses to make the data `bytes` larger where they would not fit in the instance.
     pub fn reserve(&self, bytes: usize) -> Outcome {
-        if self.keyspace.has_room_for(bytes) { Ok(()) } else { Err(error::OUT_OF_MEMORY) }
+        if self.keyspace.has_room_for(bytes) {
+            Ok(())
+        } else {
+            Err(error::OUT_OF_MEMORY)
+        }
     }
 
     /// The time of this command, in milliseconds since the Unix epoch.

@@ -17,7 +17,9 @@ use crate::value::number::{LongDouble, parse_f64, parse_i64};
 pub fn is(arg: &[u8], word: &str) -> bool {
     let word = word.as_bytes();
     match arg.get(word.len()) {
-        None | Some(0) => arg.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word)),
+        None | Some(0) => arg
+            .get(..word.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(word)),
         Some(_) => false,
     }
 }
@@ -37,7 +39,9 @@ pub fn integer(arg: &[u8]) -> Result<i64, CommandError> {
 
 /// An integer of at least 0, or `ERR value is out of range, must be positive`, whatever else it is.
 pub fn positive(arg: &[u8]) -> Result<i64, CommandError> {
-    parse_i64(arg).filter(|number| *number >= 0).ok_or(error::OUT_OF_RANGE_POSITIVE)
+    parse_i64(arg)
+        .filter(|number| *number >= 0)
+        .ok_or(error::OUT_OF_RANGE_POSITIVE)
 }
 
 /// An integer of at least 0, or the error the command has for everything else.
@@ -102,10 +106,14 @@ fn wrapped_u64(text: &[u8]) -> Option<u64> {
         return None;
     }
     let number = digits.iter().try_fold(0u64, |number, digit| {
-        let digit = digit.is_ascii_digit().then_some(digit - b'0')?;
+        let digit = digit.is_ascii_digit().then(|| digit - b'0')?;
         number.checked_mul(10)?.checked_add(digit.into())
     })?;
-    Some(if negative { number.wrapping_neg() } else { number })
+    Some(if negative {
+        number.wrapping_neg()
+    } else {
+        number
+    })
 }
 
 // ---- expiry ------------------------------------------------------------------------------------
@@ -147,14 +155,16 @@ impl When<'_> {
         if number <= 0 {
             return Err(error::invalid_expire(command));
         }
-        self.count(number, now_ms).ok_or_else(|| error::invalid_expire(command))
+        self.count(number, now_ms)
+            .ok_or_else(|| error::invalid_expire(command))
     }
 
     /// The deadline, in milliseconds since the Unix epoch, where any number will do (EXPIRE…); it
     /// may be long past.
     pub fn any_deadline_ms(&self, now_ms: i64, command: &str) -> Result<i64, CommandError> {
         let number = integer(self.text)?;
-        self.count(number, now_ms).ok_or_else(|| error::invalid_expire(command))
+        self.count(number, now_ms)
+            .ok_or_else(|| error::invalid_expire(command))
     }
 
     /// `None` where 64 bits do not hold the deadline.
@@ -201,7 +211,9 @@ impl<'a> Expiry<'a> {
     ///
     /// The same option may be said twice. The last one counts.
     pub fn take(&mut self, args: Args<'a>, index: &mut usize, also: AlsoTakes) -> bool {
-        let Some(option) = args.get(*index) else { return false };
+        let Some(option) = args.get(*index) else {
+            return false;
+        };
         let said = match also {
             AlsoTakes::Keep if is(option, "KEEPTTL") => Expiry::Keep,
             AlsoTakes::Persist if is(option, "PERSIST") => Expiry::Persist,
@@ -217,7 +229,9 @@ impl<'a> Expiry<'a> {
                 } else {
                     return false;
                 };
-                let Some(text) = args.get(*index + 1) else { return false };
+                let Some(text) = args.get(*index + 1) else {
+                    return false;
+                };
                 Expiry::At(When { text, unit, since })
             }
         };
@@ -231,8 +245,12 @@ impl<'a> Expiry<'a> {
 
     fn agrees_with(&self, said: Expiry<'_>) -> bool {
         match (self, said) {
-            (Expiry::Unsaid, _) | (Expiry::Keep, Expiry::Keep) | (Expiry::Persist, Expiry::Persist) => true,
-            (Expiry::At(one), Expiry::At(other)) => one.unit == other.unit && one.since == other.since,
+            (Expiry::Unsaid, _)
+            | (Expiry::Keep, Expiry::Keep)
+            | (Expiry::Persist, Expiry::Persist) => true,
+            (Expiry::At(one), Expiry::At(other)) => {
+                one.unit == other.unit && one.since == other.since
+            }
             _ => false,
         }
     }
@@ -320,7 +338,9 @@ impl ExpiryCondition {
     /// True if a key with the deadline `current_ms` may get the deadline `new_ms`. To GT and LT a
     /// key that does not expire is one that expires after all others.
     pub fn allows(&self, current_ms: Option<i64>, new_ms: i64) -> bool {
-        let present = self.presence.is_none_or(|condition| condition.holds(current_ms.is_some()));
+        let present = self
+            .presence
+            .is_none_or(|condition| condition.holds(current_ms.is_some()));
         let ordered = match (self.order, current_ms) {
             (None, _) => true,
             (Some(Order::Later), current_ms) => current_ms.is_some_and(|at_ms| new_ms > at_ms),
@@ -335,7 +355,12 @@ mod tests {
     use super::*;
 
     fn at(text: &str, unit: Unit, since: Since) -> Result<i64, CommandError> {
-        When { text: text.as_bytes(), unit, since }.deadline_ms(1_700_000_000_000, "set")
+        When {
+            text: text.as_bytes(),
+            unit,
+            since,
+        }
+        .deadline_ms(1_700_000_000_000, "set")
     }
 
     #[test]
@@ -354,17 +379,32 @@ mod tests {
         assert_eq!(at("1", Unit::Milliseconds, Since::Epoch), Ok(1));
         assert_eq!(at("0", Unit::Seconds, Since::Now), refused);
         assert_eq!(at("-1", Unit::Milliseconds, Since::Epoch), refused);
-        assert_eq!(at("9223372036854775", Unit::Seconds, Since::Epoch), Ok(9_223_372_036_854_775_000));
+        assert_eq!(
+            at("9223372036854775", Unit::Seconds, Since::Epoch),
+            Ok(9_223_372_036_854_775_000)
+        );
         assert_eq!(at("9223372036854775", Unit::Seconds, Since::Now), refused);
         assert_eq!(at("9223372036854776", Unit::Seconds, Since::Epoch), refused);
-        assert_eq!(at("9223372036854775807", Unit::Milliseconds, Since::Now), refused);
-        assert_eq!(at("1.5", Unit::Seconds, Since::Now), Err(error::NOT_AN_INTEGER));
+        assert_eq!(
+            at("9223372036854775807", Unit::Milliseconds, Since::Now),
+            refused
+        );
+        assert_eq!(
+            at("1.5", Unit::Seconds, Since::Now),
+            Err(error::NOT_AN_INTEGER)
+        );
     }
 
     #[test]
     fn a_key_that_stays_outlives_all_others() {
-        let gt = ExpiryCondition { presence: None, order: Some(Order::Later) };
-        let lt = ExpiryCondition { presence: None, order: Some(Order::Earlier) };
+        let gt = ExpiryCondition {
+            presence: None,
+            order: Some(Order::Later),
+        };
+        let lt = ExpiryCondition {
+            presence: None,
+            order: Some(Order::Earlier),
+        };
         assert!(!gt.allows(None, 5));
         assert!(lt.allows(None, 5));
         assert!(gt.allows(Some(4), 5) && !gt.allows(Some(5), 5));

@@ -57,7 +57,13 @@ struct SetArgs<'a> {
 
 impl<'a> SetArgs<'a> {
     fn new(key: &'a [u8], value: &'a [u8]) -> Self {
-        SetArgs { key, value, condition: None, expiry: Expiry::Unsaid, get: false }
+        SetArgs {
+            key,
+            value,
+            condition: None,
+            expiry: Expiry::Unsaid,
+            get: false,
+        }
     }
 
     fn parse(args: Args<'a>) -> Result<Self, CommandError> {
@@ -103,8 +109,17 @@ fn set_generic(ctx: &mut Context, set: &SetArgs, command: &str) -> Result<SetRes
             None => ctx.reply.null(),
         }
     }
-    let answered = |otherwise| if set.get { SetResult::Answered } else { otherwise };
-    if set.condition.is_some_and(|condition| !condition.holds(slot.exists())) {
+    let answered = |otherwise| {
+        if set.get {
+            SetResult::Answered
+        } else {
+            otherwise
+        }
+    };
+    if set
+        .condition
+        .is_some_and(|condition| !condition.holds(slot.exists()))
+    {
         return Ok(answered(SetResult::Refused));
     }
     store(&mut slot, set.value);
@@ -170,7 +185,11 @@ fn psetex(ctx: &mut Context, args: Args) -> Outcome {
 
 fn set_for(ctx: &mut Context, args: Args, unit: Unit, command: &str) -> Outcome {
     let mut set = SetArgs::new(args.at(1), args.at(3));
-    set.expiry = Expiry::At(When { text: args.at(2), unit, since: Since::Now });
+    set.expiry = Expiry::At(When {
+        text: args.at(2),
+        unit,
+        since: Since::Now,
+    });
     set_generic(ctx, &set, command)?;
     ctx.reply.ok();
     Ok(())
@@ -246,7 +265,11 @@ fn mget(ctx: &mut Context, args: Args) -> Outcome {
     ctx.reply.array(keys.len());
     for key in keys.iter() {
         // Another type is no error here: it reads as missing.
-        match ctx.keyspace.read(ctx.db, key).and_then(|value| value.as_string().ok()) {
+        match ctx
+            .keyspace
+            .read(ctx.db, key)
+            .and_then(|value| value.as_string().ok())
+        {
             Some(string) => ctx.reply.bulk(&string.bytes()),
             None => ctx.reply.null(),
         }
@@ -256,7 +279,7 @@ fn mget(ctx: &mut Context, args: Args) -> Outcome {
 
 /// MSET key value [key value ...]
 fn mset(ctx: &mut Context, args: Args) -> Outcome {
-    if args.len() % 2 == 0 {
+    if args.len().is_multiple_of(2) {
         return Err(error::wrong_arity("mset"));
     }
     set_all(ctx, args)?;
@@ -266,7 +289,7 @@ fn mset(ctx: &mut Context, args: Args) -> Outcome {
 
 /// MSETNX key value [key value ...]
 fn msetnx(ctx: &mut Context, args: Args) -> Outcome {
-    if args.len() % 2 == 0 {
+    if args.len().is_multiple_of(2) {
         return Err(error::wrong_arity("msetnx"));
     }
     for key in args.from(1).iter().step_by(2) {
@@ -312,7 +335,11 @@ fn incrby(ctx: &mut Context, args: Args) -> Outcome {
 /// DECRBY key decrement
 fn decrby(ctx: &mut Context, args: Args) -> Outcome {
     let by = options::integer(args.at(2))?;
-    add(ctx, args.at(1), by.checked_neg().ok_or(error::DECREMENT_OVERFLOW)?)
+    add(
+        ctx,
+        args.at(1),
+        by.checked_neg().ok_or(error::DECREMENT_OVERFLOW)?,
+    )
 }
 
 fn add(ctx: &mut Context, key: &[u8], by: i64) -> Outcome {
@@ -416,12 +443,19 @@ fn fitting_len(config: &Config, offset: i64, tail: &[u8]) -> Result<usize, Comma
         .checked_add(tail.len() as i64)
         .filter(|len| *len <= config.proto_max_bulk_len)
         .ok_or(error::STRING_TOO_LONG)?;
-    // More than memory could ever be addressed is more than there is.
-    usize::try_from(len).map_err(|_| error::OUT_OF_MEMORY)
+    // No allocation is larger than an `isize`, which is 2 GiB in the component.
+    match isize::try_from(len) {
+        Ok(len) => Ok(len as usize),
+        Err(_) => Err(error::OUT_OF_MEMORY),
+    }
 }
 
 fn room_to_grow(slot: &Slot, string: &StringValue, len: usize) -> Outcome {
-    if slot.has_room_for(string.growth_to(len)) { Ok(()) } else { Err(error::OUT_OF_MEMORY) }
+    if slot.has_room_for(string.growth_to(len)) {
+        Ok(())
+    } else {
+        Err(error::OUT_OF_MEMORY)
+    }
 }
 
 /// GETRANGE key start end, and SUBSTR, its old name

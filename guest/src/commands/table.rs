@@ -5,6 +5,8 @@
 mod keys;
 mod name_hash;
 
+use name_hash::Digest;
+
 pub use keys::{KeyRef, KeysError, keys_of};
 
 include!(concat!(env!("OUT_DIR"), "/commands.rs"));
@@ -60,14 +62,22 @@ impl CommandSpec {
     /// The subcommand of that name, in either case.
     #[inline]
     pub fn subcommand(&self, name: &[u8]) -> Option<&'static CommandSpec> {
-        self.subcommands.iter().find(|sub| sub.own_name().as_bytes().eq_ignore_ascii_case(name))
+        let own = self.name.len() + 1;
+        self.subcommands.iter().find(|sub| {
+            sub.name.len() == own + name.len()
+                && sub.name.as_bytes()[own..].eq_ignore_ascii_case(name)
+        })
     }
 
     /// Whether a request of `argc` arguments, the name included, has as many as the command takes.
     #[inline]
     pub fn arity_fits(&self, argc: usize) -> bool {
         let wanted = self.arity.unsigned_abs() as usize;
-        if self.arity < 0 { argc >= wanted } else { argc == wanted }
+        if self.arity < 0 {
+            argc >= wanted
+        } else {
+            argc == wanted
+        }
     }
 
     /// The name without the parent's: `get` of `config|get`.
@@ -81,17 +91,23 @@ impl CommandSpec {
 
     /// True if a request can name keys.
     pub fn has_keys(&self) -> bool {
-        self.key_specs.iter().any(|spec| !spec.flags.contains(KeyFlags::NOT_KEY))
+        self.key_specs
+            .iter()
+            .any(|spec| !spec.flags.contains(KeyFlags::NOT_KEY))
     }
 }
 
 /// The command of that name, in either case; no subcommand.
 #[inline]
 pub fn lookup(name: &[u8]) -> Option<&'static CommandSpec> {
-    let mut slot = name_hash::slot(name, MULTIPLIER);
+    let digest = Digest::of(name);
+    let mut slot = digest.slot(MULTIPLIER);
     loop {
         let spec = COMMANDS.get((SLOTS[slot] as usize).checked_sub(1)?)?;
-        if spec.name.as_bytes().eq_ignore_ascii_case(name) {
+        let known = spec.name.as_bytes();
+        if Digest::of(known) == digest
+            && (name.len() <= Digest::WHOLE || known.eq_ignore_ascii_case(name))
+        {
             return Some(spec);
         }
         slot = (slot + 1) % SLOTS.len();
@@ -390,7 +406,9 @@ names! {
 impl Categories {
     /// The category of that name, without the `@` and in either case.
     pub fn named(name: &[u8]) -> Option<Self> {
-        let bit = Self::NAMES.iter().position(|known| known.as_bytes()[1..].eq_ignore_ascii_case(name))?;
+        let bit = Self::NAMES
+            .iter()
+            .position(|known| known.as_bytes()[1..].eq_ignore_ascii_case(name))?;
         Some(Categories(1 << bit))
     }
 }
@@ -418,5 +436,128 @@ names! {
         OPTIONAL = "optional",
         MULTIPLE = "multiple",
         MULTIPLE_TOKEN = "multiple_token",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resp::OwnedArgs;
+
+    #[test]
+    fn every_command_is_found_by_its_name_in_either_case() {
+        for (id, spec) in COMMANDS.iter().enumerate() {
+            assert_eq!(spec.id, id);
+            for name in [
+                spec.name.to_ascii_uppercase(),
+                spec.name.to_ascii_lowercase(),
+            ] {
+                let found = lookup_full(name.as_bytes()).map(|found| found.id);
+                assert_eq!(found, Some(id), "{name}");
+            }
+        }
+        assert_eq!(
+            COMMANDS[..PARENTS]
+                .iter()
+                .filter(|spec| spec.name.contains('|'))
+                .count(),
+            0
+        );
+    }
+
+    #[test]
+    fn no_other_name_is_found() {
+        for name in [
+            "",
+            "g",
+            "gett",
+            "config|get",
+            "bitfield\x7fro",
+            "geo",
+            "georadiusbymember-ro",
+            "v\u{e4}dd",
+        ] {
+            assert!(lookup(name.as_bytes()).is_none(), "{name:?}");
+        }
+        for name in ["get|", "config|", "config|x", "config|get|x", "|get"] {
+            assert!(lookup_full(name.as_bytes()).is_none(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_in_redis_order() {
+        let client_kill = lookup_full(b"client|kill").expect("it is in the table");
+        let flags: Vec<_> = client_kill.flags.names().collect();
+        assert_eq!(flags, ["admin", "noscript", "loading", "stale"]);
+        let debug = lookup(b"debug").expect("it is in the table");
+        assert!(debug.flags.contains(Flags::PROTECTED));
+        assert!(debug.flags.names().all(|name| name != "protected"));
+    }
+
+    /// `request` as words; `expected` as index and flags, as GETKEYSANDFLAGS of Redis 8.0 tells them.
+    fn check_keys(request: &str, expected: Result<&str, KeysError>) {
+        let args: OwnedArgs = request.split(' ').map(str::as_bytes).collect();
+        let args = args.as_args();
+        let spec = lookup(args.at(0)).expect("it is in the table");
+        let spec = args
+            .get(1)
+            .and_then(|sub| spec.subcommand(sub))
+            .unwrap_or(spec);
+        let found = keys_of(spec, args).map(|keys| {
+            let words = |key: &KeyRef| {
+                std::iter::once(key.index.to_string())
+                    .chain(key.flags.names().map(str::to_owned))
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            };
+            keys.iter().map(words).collect::<Vec<_>>().join(", ")
+        });
+        assert_eq!(found, expected.map(str::to_owned), "{request}");
+    }
+
+    #[test]
+    fn keys_are_where_the_specs_say() {
+        check_keys("get k", Ok("1 RO access"));
+        check_keys("mset a 1 b 2", Ok("1 OW update, 3 OW update"));
+        check_keys("xgroup create k g $", Ok("2 RW insert"));
+        check_keys(
+            "eval s 2 a b c",
+            Ok("3 RW access update, 4 RW access update"),
+        );
+        check_keys("eval s 0 a", Ok(""));
+        check_keys("zunionstore d 1 a", Ok("1 OW update, 3 RO access"));
+        check_keys("ping", Err(KeysError::NoKeyArguments));
+        check_keys("spublish c m", Err(KeysError::NoKeyArguments));
+        check_keys("lmpop 3 a LEFT", Err(KeysError::InvalidArguments));
+    }
+
+    #[test]
+    fn keys_are_where_only_the_command_knows() {
+        check_keys("set k v", Ok("1 OW update"));
+        check_keys("set k v ex 1 GET", Ok("1 RW access update"));
+        check_keys("bitfield k get u8 0 overflow sat", Ok("1 RO access"));
+        check_keys(
+            "bitfield k get u8 0 incrby u8 0 1",
+            Ok("1 RW access update"),
+        );
+        check_keys(
+            "sort k by store get store store a store b",
+            Ok("1 RO access, 9 OW update"),
+        );
+        check_keys(
+            "georadius k 1 2 3 m store a storedist b",
+            Ok("1 RO access, 9 OW update"),
+        );
+        check_keys(
+            "xread count streams streams a b 0 0",
+            Ok("4 RO access, 5 RO access"),
+        );
+        check_keys("xread streams a b 0", Err(KeysError::InvalidArguments));
+        check_keys("migrate h 1 k 0 9 copy", Ok("3 RW access delete"));
+        check_keys(
+            "migrate h 1  0 9 auth keys keys a b",
+            Ok("9 RW access delete, 10 RW access delete"),
+        );
+        check_keys("zinterstore d 2x a b", Ok("3, 4, 1"));
     }
 }

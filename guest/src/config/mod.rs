@@ -22,8 +22,11 @@ use kinds::Refusal;
 use parameters::{Effect, PARAMETERS, Parameter};
 
 /// Names that redis.conf may still hold though nothing heeds them.
-const RETIRED: [&str; 3] =
-    ["list-max-ziplist-entries", "list-max-ziplist-value", "lua-replicate-commands"];
+const RETIRED: [&str; 3] = [
+    "list-max-ziplist-entries",
+    "list-max-ziplist-value",
+    "lua-replicate-commands",
+];
 
 /// Which parameters CONFIG SET gave another value.
 #[derive(Clone, Debug, Default)]
@@ -82,12 +85,18 @@ impl Config {
     ) -> Vec<(Cow<'p, [u8]>, Vec<u8>)> {
         let mut found: Vec<(Cow<'p, [u8]>, Vec<u8>)> = Vec::new();
         let add = |found: &mut Vec<(Cow<'p, [u8]>, Vec<u8>)>, name: Cow<'p, [u8]>, known: Named| {
-            if !found.iter().any(|(listed, _)| listed.eq_ignore_ascii_case(&name)) {
+            if !found
+                .iter()
+                .any(|(listed, _)| listed.eq_ignore_ascii_case(&name))
+            {
                 found.push((name, self.printed(known.parameter)));
             }
         };
         for pattern in patterns {
-            if !pattern.iter().any(|byte| matches!(byte, b'[' | b'*' | b'?')) {
+            if !pattern
+                .iter()
+                .any(|byte| matches!(byte, b'[' | b'*' | b'?'))
+            {
                 if let Some(known) = find(pattern) {
                     add(&mut found, Cow::Borrowed(pattern), known);
                 }
@@ -111,10 +120,15 @@ impl Config {
         let mut save_points = Vec::new();
         for (name, value) in given {
             let Some(known) = find(name.as_bytes()) else {
-                if RETIRED.iter().any(|retired| retired.eq_ignore_ascii_case(name)) {
+                if RETIRED
+                    .iter()
+                    .any(|retired| retired.eq_ignore_ascii_case(name))
+                {
                     continue;
                 }
-                return Err(format!("'{name}': Bad directive or wrong number of arguments"));
+                return Err(format!(
+                    "'{name}': Bad directive or wrong number of arguments"
+                ));
             };
             let parameter = known.parameter;
             let assigned = if parameter.flags.many_words && !value.is_empty() {
@@ -181,7 +195,9 @@ impl Config {
                 .map_err(|refusal| failed(known.name.as_bytes(), refusal))?;
         }
         *self = next;
-        Ok(Changes(changes.iter().map(|known| known.parameter.name).collect()))
+        Ok(Changes(
+            changes.iter().map(|known| known.parameter.name).collect(),
+        ))
     }
 
     fn printed(&self, parameter: &Parameter) -> Vec<u8> {
@@ -205,7 +221,11 @@ impl Config {
             Effect::Refused(refusal) => Err(refusal),
             Effect::Tls => {
                 let wanted = self.tls_port != 0 || self.tls_replication || self.tls_cluster;
-                if wanted { Err(parameters::NO_TLS) } else { Ok(()) }
+                if wanted {
+                    Err(parameters::NO_TLS)
+                } else {
+                    Ok(())
+                }
             }
         }
     }
@@ -233,7 +253,11 @@ fn failed(name: &[u8], reason: &str) -> Vec<u8> {
 
 /// A CONFIG SET value as words. Two blanks in a row hold an empty word between them.
 fn blank_separated(value: &[u8]) -> Vec<&[u8]> {
-    if value.is_empty() { Vec::new() } else { value.split(|byte| *byte == b' ').collect() }
+    if value.is_empty() {
+        Vec::new()
+    } else {
+        value.split(|byte| *byte == b' ').collect()
+    }
 }
 
 /// A redis.conf value as words, quotes taken off.
@@ -242,9 +266,172 @@ fn split_line(value: &[u8]) -> Result<Vec<Vec<u8>>, Refusal> {
     let mut spans = Vec::new();
     split_words(value, &mut bytes, |start, end| spans.push(start..end))
         .ok_or(Cow::Borrowed("Unbalanced quotes in configuration line"))?;
-    Ok(spans.into_iter().filter_map(|span| bytes.get(span).map(<[u8]>::to_vec)).collect())
+    Ok(spans
+        .into_iter()
+        .filter_map(|span| bytes.get(span).map(<[u8]>::to_vec))
+        .collect())
 }
 
 fn as_slices(words: &[Vec<u8>]) -> Vec<&[u8]> {
     words.iter().map(Vec::as_slice).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(config: &Config, name: &str) -> String {
+        String::from_utf8(config.get(name).expect("a known parameter")).expect("text")
+    }
+
+    fn set(config: &mut Config, given: &[(&str, &str)]) -> Result<Vec<&'static str>, String> {
+        let given: Vec<(&[u8], &[u8])> = given
+            .iter()
+            .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
+            .collect();
+        let changes = config.set(&given, false);
+        changes
+            .map(|changes| changes.names().to_vec())
+            .map_err(|text| String::from_utf8_lossy(&text).into_owned())
+    }
+
+    fn start(given: &[(&str, &str)]) -> Result<Config, String> {
+        let mut config = Config::default();
+        let given: Vec<(String, String)> = given
+            .iter()
+            .map(|(name, value)| ((*name).into(), (*value).into()))
+            .collect();
+        config.start_with(&given).map(|()| config)
+    }
+
+    #[test]
+    fn every_name_of_redis_8_0_2_is_listed_once() {
+        let config = Config::default();
+        let listed = config.matching([b"*".as_slice()]);
+        assert_eq!(listed.len(), 203);
+        let mut names: Vec<&[u8]> = listed.iter().map(|(name, _)| name.as_ref()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), 203);
+    }
+
+    #[test]
+    fn every_default_can_be_given_again() {
+        for known in every_name() {
+            let value = printed(&Config::default(), known.name);
+            // That there is nothing to replicate is said by leaving it out.
+            if known.parameter.name == "replicaof" {
+                continue;
+            }
+            let config = start(&[(known.name, &value)]).expect(known.name);
+            assert_eq!(printed(&config, known.name), value, "{}", known.name);
+        }
+    }
+
+    #[test]
+    fn a_refused_value_leaves_all_others_as_they_were() {
+        let mut config = Config::default();
+        let refused = set(&mut config, &[("maxmemory", "1kb"), ("hz", "fast")]);
+        assert_eq!(
+            refused.expect_err("hz is a number"),
+            "ERR CONFIG SET failed (possibly related to argument 'hz') - \
+             argument couldn't be parsed into an integer"
+        );
+        assert_eq!(config.maxmemory, 0);
+    }
+
+    #[test]
+    fn only_what_changed_is_reported() {
+        let mut config = Config::default();
+        let changes = set(
+            &mut config,
+            &[("maxmemory", "1kb"), ("hz", "10"), ("slave-priority", "7")],
+        );
+        assert_eq!(
+            changes.expect("good values"),
+            ["maxmemory", "replica-priority"]
+        );
+        assert_eq!((config.maxmemory, config.replica_priority), (1024, 7));
+    }
+
+    #[test]
+    fn an_alias_and_its_parameter_are_two_names() {
+        let mut config = Config::default();
+        set(
+            &mut config,
+            &[("slave-priority", "1"), ("replica-priority", "2")],
+        )
+        .expect("no duplicate");
+        assert_eq!(config.replica_priority, 2);
+        let twice = set(&mut config, &[("hz", "1"), ("HZ", "2")]);
+        assert_eq!(
+            twice.expect_err("the same name"),
+            "ERR CONFIG SET failed (possibly related to argument 'HZ') - duplicate parameter"
+        );
+    }
+
+    #[test]
+    fn save_lines_add_up_and_an_empty_one_clears() {
+        assert_eq!(
+            printed(&Config::default(), "save"),
+            "3600 1 300 100 60 10000"
+        );
+        let config = start(&[("save", "60 1"), ("save", "30 2")]).expect("good values");
+        assert_eq!(printed(&config, "save"), "60 1 30 2");
+        let config = start(&[("save", "60 1"), ("save", "")]).expect("good values");
+        assert_eq!(printed(&config, "save"), "");
+    }
+
+    #[test]
+    fn redis_conf_may_set_what_config_set_may_not() {
+        let config = start(&[
+            ("DATABASES", "4"),
+            ("unixsocketperm", "700"),
+            ("dir", "/data"),
+        ]);
+        let config = config.expect("good values");
+        assert_eq!((config.databases, config.unixsocketperm), (4, 0o700));
+        assert_eq!(printed(&config, "unixsocketperm"), "700");
+        assert_eq!(
+            start(&[("unixsocketperm", "1000")]).expect_err("three digits"),
+            "'unixsocketperm 1000': argument must be between 0 and 777 inclusive"
+        );
+        assert_eq!(
+            start(&[("maxmemroy", "1")]).expect_err("a slip"),
+            "'maxmemroy': Bad directive or wrong number of arguments"
+        );
+    }
+
+    #[test]
+    fn memory_beyond_i64_is_meant_only_where_the_range_goes_so_far() {
+        let mut config = Config::default();
+        set(&mut config, &[("maxmemory", "18446744073709551615")]).expect("unsigned");
+        assert_eq!(config.maxmemory, u64::MAX);
+        let refused = set(
+            &mut config,
+            &[("repl-backlog-size", "18446744073709551615")],
+        );
+        assert!(
+            refused
+                .expect_err("signed")
+                .ends_with("between 1 and 9223372036854775807 inclusive")
+        );
+    }
+
+    #[test]
+    fn a_hidden_parameter_is_found_by_its_whole_name_only() {
+        let config = Config::default();
+        assert!(config.matching([b"watchdog*".as_slice()]).is_empty());
+        assert_eq!(
+            config.matching([b"Watchdog-period".as_slice()])[0]
+                .0
+                .as_ref(),
+            b"Watchdog-period"
+        );
+    }
+
+    #[test]
+    fn secrets_are_known_as_such() {
+        assert!(Config::is_sensitive(b"RequirePass") && !Config::is_sensitive(b"maxmemory"));
+    }
 }

@@ -83,7 +83,12 @@ impl Journal {
     #[inline]
     pub(super) fn event(&mut self, class: EventClass, name: &'static str, db: usize, key: &[u8]) {
         if self.listening.intersects(class) {
-            self.events.push(Event { class, name, db, key: key.into() });
+            self.events.push(Event {
+                class,
+                name,
+                db,
+                key: key.into(),
+            });
         }
     }
 

@@ -112,7 +112,11 @@ impl Keyspace {
         if !self.active_expiry {
             return None;
         }
-        self.databases.iter().filter_map(|table| table.next_deadline()).map(|(at_ms, _)| at_ms).min()
+        self.databases
+            .iter()
+            .filter_map(|table| table.next_deadline())
+            .map(|(at_ms, _)| at_ms)
+            .min()
     }
 
     /// Turns the removal of keys that nobody looks at on or off (`DEBUG SET-ACTIVE-EXPIRE`).
@@ -162,6 +166,13 @@ impl Keyspace {
         self.databases[db].expiring()
     }
 
+    /// How long the keys of a database that expire have left, on average, in milliseconds.
+    pub fn average_ttl_ms(&self, db: usize) -> i64 {
+        self.databases[db]
+            .average_deadline_ms()
+            .map_or(0, |at_ms| (at_ms - self.now_ms()).max(0))
+    }
+
     /// The value of a key, for a command that only reads: counts a hit or a miss and marks the
     /// access. A key whose time is up is removed and not found.
     #[inline]
@@ -185,13 +196,15 @@ impl Keyspace {
 
     /// The entry of a key, leaving no trace: neither a hit nor an access.
     pub fn peek(&mut self, db: usize, key: &[u8]) -> Option<&Entry> {
-        self.live(db, key).map(|position| self.databases[db].entry(position))
+        self.live(db, key)
+            .map(|position| self.databases[db].entry(position))
     }
 
     /// When a key expires: `None` if there is no such key, `Some(None)` if it does not expire.
     /// Leaves no trace.
     pub fn deadline_ms(&mut self, db: usize, key: &[u8]) -> Option<Option<i64>> {
-        self.live(db, key).map(|position| self.databases[db].deadline_ms(position))
+        self.live(db, key)
+            .map(|position| self.databases[db].deadline_ms(position))
     }
 
     /// True if there is such a key. Counts a hit or a miss, but no access.
@@ -223,7 +236,11 @@ impl Keyspace {
     }
 
     fn count(&mut self, found: bool) {
-        let counter = if found { &mut self.stats.hits } else { &mut self.stats.misses };
+        let counter = if found {
+            &mut self.stats.hits
+        } else {
+            &mut self.stats.misses
+        };
         *counter += 1;
     }
 
@@ -231,7 +248,9 @@ impl Keyspace {
     pub fn entries(&self, db: usize) -> impl Iterator<Item = &Entry> {
         let (table, now_ms) = (&self.databases[db], self.now_ms());
         (0..table.len()).filter_map(move |position| {
-            let live = table.deadline_ms(position).is_none_or(|at_ms| at_ms > now_ms);
+            let live = table
+                .deadline_ms(position)
+                .is_none_or(|at_ms| at_ms > now_ms);
             live.then(|| table.entry(position))
         })
     }
@@ -239,7 +258,9 @@ impl Keyspace {
     /// The entry at a position that [`Keyspace::scan`] named, unless its time is up.
     pub fn entry_at(&self, db: usize, position: usize) -> Option<&Entry> {
         let table = &self.databases[db];
-        let live = table.deadline_ms(position).is_none_or(|at_ms| at_ms > self.now_ms());
+        let live = table
+            .deadline_ms(position)
+            .is_none_or(|at_ms| at_ms > self.now_ms());
         live.then(|| table.entry(position))
     }
 
@@ -253,7 +274,10 @@ impl Keyspace {
             cursor => usize::try_from(cursor).unwrap_or(usize::MAX).min(len),
         };
         let start = end.saturating_sub(count);
-        ScanStep { cursor: start as u64, positions: start..end }
+        ScanStep {
+            cursor: start as u64,
+            positions: start..end,
+        }
     }
 
     /// The key at a position that [`Keyspace::scan`] named, whether its time is up or not.
@@ -307,7 +331,9 @@ impl Keyspace {
 
     #[inline]
     fn is_due(&self, db: usize, position: usize) -> bool {
-        self.databases[db].deadline_ms(position).is_some_and(|at_ms| at_ms <= self.now_ms())
+        self.databases[db]
+            .deadline_ms(position)
+            .is_some_and(|at_ms| at_ms <= self.now_ms())
     }
 
     // ---- writing
@@ -330,8 +356,8 @@ impl Keyspace {
     }
 
     /// Moves what a key holds to another key, another database or both, over whatever is there; its
-    /// deadline and its last access go with it. Tells `events` of the two keys, the old one first,
-    /// and counts as one change. False if there is no such key.
+    /// deadline goes with it. Tells `events` of the two keys, the old one first, and counts as one
+    /// change. False if there is no such key.
     pub fn relocate(
         &mut self,
         from: (usize, &[u8]),
@@ -339,22 +365,25 @@ impl Keyspace {
         events: [&'static str; 2],
     ) -> bool {
         let mut source = self.write(from.0, from.1);
-        let (accessed_s, deadline_ms) = (source.accessed_s(), source.deadline_ms());
-        let Some(value) = source.remove() else { return false };
+        let deadline_ms = source.deadline_ms();
+        let Some(value) = source.remove() else {
+            return false;
+        };
         drop(source);
         let mut target = self.write(to.0, to.1);
         // To Redis the key that takes another's place is a new one, and so its events say.
         target.remove();
         target.put(value);
-        target.set_accessed_s(accessed_s);
         if let Some(at_ms) = deadline_ms {
             target.expire_at_ms(at_ms);
         }
         drop(target);
         // Two guards have counted what is one change.
         self.journal.dirty -= 1;
-        self.journal.event(EventClass::GENERIC, events[0], from.0, from.1);
-        self.journal.event(EventClass::GENERIC, events[1], to.0, to.1);
+        self.journal
+            .event(EventClass::GENERIC, events[0], from.0, from.1);
+        self.journal
+            .event(EventClass::GENERIC, events[1], to.0, to.1);
         true
     }
 
@@ -386,7 +415,9 @@ mod tests {
     use crate::value::StringValue;
 
     fn put(keyspace: &mut Keyspace, key: &str) {
-        keyspace.write(0, key.as_bytes()).put(StringValue::new(b"value"));
+        keyspace
+            .write(0, key.as_bytes())
+            .put(StringValue::new(b"value"));
     }
 
     /// Random writes, removals and deadlines against a map that keeps the same books naively.
@@ -425,9 +456,16 @@ mod tests {
             assert_eq!(keyspace.len(0), model.len());
         }
         for (key, at_ms) in &model {
-            assert_eq!(keyspace.deadline_ms(0, key.as_bytes()), Some(*at_ms), "{key}");
+            assert_eq!(
+                keyspace.deadline_ms(0, key.as_bytes()),
+                Some(*at_ms),
+                "{key}"
+            );
         }
-        assert_eq!(keyspace.next_deadline_ms(), model.values().flatten().copied().min());
+        assert_eq!(
+            keyspace.next_deadline_ms(),
+            model.values().flatten().copied().min()
+        );
     }
 
     /// Whatever is there from the first step of a SCAN to the last is returned, while other keys
@@ -437,7 +475,8 @@ mod tests {
         let mut rng = fastrand::Rng::with_seed(3);
         for round in 0..50 {
             let mut keyspace = Keyspace::new(1, round, usize::MAX);
-            let stays: BTreeSet<String> = (0..rng.u32(1..600)).map(|n| format!("stays{n}")).collect();
+            let stays: BTreeSet<String> =
+                (0..rng.u32(1..600)).map(|n| format!("stays{n}")).collect();
             for key in &stays {
                 put(&mut keyspace, key);
                 put(&mut keyspace, &format!("{key}-goes"));
@@ -481,7 +520,10 @@ mod tests {
             let key = keyspace.random_key(0, &mut rng).map(<[u8]>::to_vec);
             *counts.entry(key).or_insert(0_u32) += 1;
         }
-        let chi: f64 = counts.values().map(|n| (f64::from(*n) - 100.0).powi(2) / 100.0).sum();
+        let chi: f64 = counts
+            .values()
+            .map(|n| (f64::from(*n) - 100.0).powi(2) / 100.0)
+            .sum();
         assert_eq!(counts.len(), 1000);
         // 999 degrees of freedom: mean 999, standard deviation 45.
         assert!((800.0..1200.0).contains(&chi), "chi squared {chi}");

@@ -12,7 +12,6 @@ pub struct Slot<'k> {
     hash: u32,
     position: Option<usize>,
     changed: bool,
-    event: Option<(EventClass, &'static str)>,
 }
 
 impl<'k> Slot<'k> {
@@ -29,7 +28,14 @@ impl<'k> Slot<'k> {
                 keyspace.databases[db].touch(found, now_s);
             }
         }
-        Slot { keyspace, db, key, hash, position, changed: false, event: None }
+        Slot {
+            keyspace,
+            db,
+            key,
+            hash,
+            position,
+            changed: false,
+        }
     }
 
     /// True if the key exists.
@@ -41,7 +47,8 @@ impl<'k> Slot<'k> {
     /// What the key holds.
     #[inline]
     pub fn value(&self) -> Option<&Value> {
-        self.position.map(|position| self.keyspace.databases[self.db].entry(position).value())
+        self.position
+            .map(|position| self.keyspace.databases[self.db].entry(position).value())
     }
 
     /// The string the key holds; `None` if there is no such key.
@@ -100,9 +107,17 @@ impl<'k> Slot<'k> {
                 let now_s = self.keyspace.now_s();
                 let table = &mut self.keyspace.databases[self.db];
                 self.position = Some(table.insert(self.hash, self.key, value, now_s));
-                self.keyspace.journal.event(EventClass::NEW, "new", self.db, self.key);
+                self.keyspace
+                    .journal
+                    .event(EventClass::NEW, "new", self.db, self.key);
             }
         }
+    }
+
+    /// Takes back that the key counts as changed: it was only laid out differently, and who reads or
+    /// watches it sees no difference.
+    pub fn only_laid_out_differently(&mut self) {
+        self.changed = false;
     }
 
     /// Removes the key and hands out what it held.
@@ -117,19 +132,6 @@ impl<'k> Slot<'k> {
         self.keyspace.databases[self.db].deadline_ms(self.position?)
     }
 
-    /// When the key was last accessed, in seconds since the Unix epoch; 0 if there is no such key.
-    pub fn accessed_s(&self) -> u32 {
-        let entry = |position| self.keyspace.databases[self.db].entry(position);
-        self.position.map_or(0, |position| entry(position).accessed_s())
-    }
-
-    /// Makes an existing key one that was last accessed at that time. No change of the key.
-    pub fn set_accessed_s(&mut self, accessed_s: u32) {
-        if let Some(position) = self.position {
-            self.keyspace.databases[self.db].touch(position, accessed_s);
-        }
-    }
-
     /// Makes an existing key expire at that time, in milliseconds since the Unix epoch. A time that
     /// is not after now has to be handled before: it would be gone at the next look.
     pub fn expire_at_ms(&mut self, at_ms: i64) {
@@ -141,7 +143,9 @@ impl<'k> Slot<'k> {
 
     /// Makes the key stay; true if it was to expire.
     pub fn persist(&mut self) -> bool {
-        let Some(position) = self.position else { return false };
+        let Some(position) = self.position else {
+            return false;
+        };
         let expired = self.keyspace.databases[self.db].clear_deadline(position);
         self.changed |= expired;
         expired
@@ -169,11 +173,16 @@ impl Drop for Slot<'_> {
         if !self.changed {
             return;
         }
-        if let Some(position) = self.position {
-            if self.keyspace.databases[self.db].entry(position).value().is_empty_aggregate() {
-                self.keyspace.databases[self.db].remove(position);
-                self.keyspace.journal.event(EventClass::GENERIC, "del", self.db, self.key);
-            }
+        if let Some(position) = self.position
+            && self.keyspace.databases[self.db]
+                .entry(position)
+                .value()
+                .is_empty_aggregate()
+        {
+            self.keyspace.databases[self.db].remove(position);
+            self.keyspace
+                .journal
+                .event(EventClass::GENERIC, "del", self.db, self.key);
         }
         self.keyspace.journal.dirty += 1;
         self.keyspace.journal.changed(self.db, self.key);

@@ -9,7 +9,7 @@
 use hashbrown::HashTable;
 
 use crate::value::Value;
-use crate::value::hash::{Seed, spread};
+use crate::value::hash::spread;
 
 /// Entries are allocated in pages: growing copies none of them.
 const PAGE: usize = 256;
@@ -109,19 +109,29 @@ impl Table {
     /// Adds a key that is not there yet, at the end; returns its position.
     pub fn insert(&mut self, hash: u32, key: &[u8], value: Value, now_s: u32) -> usize {
         let position = self.len;
-        let entry =
-            Entry { hash, key: key.into(), value, accessed_s: now_s, deadline: NO_DEADLINE };
+        let entry = Entry {
+            hash,
+            key: key.into(),
+            value,
+            accessed_s: now_s,
+            deadline: NO_DEADLINE,
+        };
         if position / PAGE == self.pages.len() {
             // The first page starts small: most databases of most instances stay small.
-            self.pages.push(if position == 0 { Vec::new() } else { Vec::with_capacity(PAGE) });
+            self.pages.push(if position == 0 {
+                Vec::new()
+            } else {
+                Vec::with_capacity(PAGE)
+            });
         }
         self.pages[position / PAGE].push(entry);
         self.len += 1;
         let pages = &self.pages;
-        self.index.insert_unique(spread(hash), position as u32, |position| {
-            let position = *position as usize;
-            spread(pages[position / PAGE][position % PAGE].hash)
-        });
+        self.index
+            .insert_unique(spread(hash), position as u32, |position| {
+                let position = *position as usize;
+                spread(pages[position / PAGE][position % PAGE].hash)
+            });
         position
     }
 
@@ -129,7 +139,10 @@ impl Table {
     pub fn remove(&mut self, position: usize) -> Value {
         self.clear_deadline(position);
         let hash = self.entry(position).hash;
-        if let Ok(slot) = self.index.find_entry(spread(hash), |at| *at as usize == position) {
+        if let Ok(slot) = self
+            .index
+            .find_entry(spread(hash), |at| *at as usize == position)
+        {
             slot.remove();
         }
         self.len -= 1;
@@ -140,11 +153,16 @@ impl Table {
             // One empty page stays, so that a key coming and going at the edge costs nothing.
             self.pages.truncate(page + 1);
         }
-        let Some(moved) = moved else { unreachable!("a table of {last} entries has a last one") };
+        let Some(moved) = moved else {
+            unreachable!("a table of {last} entries has a last one")
+        };
         if position == last {
             return moved.value;
         }
-        if let Some(at) = self.index.find_mut(spread(moved.hash), |at| *at as usize == last) {
+        if let Some(at) = self
+            .index
+            .find_mut(spread(moved.hash), |at| *at as usize == last)
+        {
             *at = position as u32;
         }
         if moved.deadline != NO_DEADLINE {
@@ -165,7 +183,20 @@ impl Table {
     /// The earliest deadline and the position of its entry.
     #[inline]
     pub fn next_deadline(&self) -> Option<(i64, usize)> {
-        self.deadlines.first().map(|first| (first.at_ms, first.position as usize))
+        self.deadlines
+            .first()
+            .map(|first| (first.at_ms, first.position as usize))
+    }
+
+    /// The mean of all deadlines.
+    pub fn average_deadline_ms(&self) -> Option<i64> {
+        let sum: i128 = self
+            .deadlines
+            .iter()
+            .map(|deadline| i128::from(deadline.at_ms))
+            .sum();
+        let mean = sum.checked_div(self.deadlines.len() as i128)?;
+        i64::try_from(mean).ok()
     }
 
     /// Gives the entry a deadline, or another one.
@@ -173,7 +204,10 @@ impl Table {
         let place = match self.entry(position).deadline {
             NO_DEADLINE => {
                 let place = self.deadlines.len();
-                self.deadlines.push(Deadline { at_ms, position: position as u32 });
+                self.deadlines.push(Deadline {
+                    at_ms,
+                    position: position as u32,
+                });
                 self.entry_mut(position).deadline = place as u32;
                 place
             }
@@ -212,7 +246,9 @@ impl Table {
         }
         loop {
             let left = 2 * place + 1;
-            let Some(first) = self.deadlines.get(left) else { break };
+            let Some(first) = self.deadlines.get(left) else {
+                break;
+            };
             let child = match self.deadlines.get(left + 1) {
                 Some(second) if second.at_ms < first.at_ms => left + 1,
                 _ => left,
@@ -229,16 +265,5 @@ impl Table {
     fn put_deadline(&mut self, place: usize, deadline: Deadline) {
         self.deadlines[place] = deadline;
         self.entry_mut(deadline.position as usize).deadline = place as u32;
-    }
-
-    /// All entries, in no particular order.
-    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.pages.iter().flatten()
-    }
-
-    /// Hashes a key for this table.
-    #[inline]
-    pub fn hash(seed: &Seed, key: &[u8]) -> u32 {
-        seed.hash(key)
     }
 }

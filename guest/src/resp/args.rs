@@ -43,24 +43,36 @@ impl<'a> Args<'a> {
     /// The argument at `index`, if there are that many.
     #[inline]
     pub fn get(&self, index: usize) -> Option<&'a [u8]> {
-        self.spans.get(index).map(|span| &self.buffer[span.start as usize..span.end as usize])
+        self.spans
+            .get(index)
+            .map(|span| &self.buffer[span.start as usize..span.end as usize])
     }
 
     /// The arguments from `index` on.
     #[inline]
     pub fn from(&self, index: usize) -> Args<'a> {
-        Args { buffer: self.buffer, spans: &self.spans[index.min(self.spans.len())..] }
+        Args {
+            buffer: self.buffer,
+            spans: &self.spans[index.min(self.spans.len())..],
+        }
     }
 
     /// The arguments in order.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator + Clone + use<'a> {
+    pub fn iter(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator + Clone + use<'a> {
         let buffer = self.buffer;
-        self.spans.iter().map(move |span| &buffer[span.start as usize..span.end as usize])
+        self.spans
+            .iter()
+            .map(move |span| &buffer[span.start as usize..span.end as usize])
     }
 
     /// Bytes of all arguments together.
     pub fn bytes(&self) -> usize {
-        self.spans.iter().map(|span| (span.end - span.start) as usize).sum()
+        self.spans
+            .iter()
+            .map(|span| (span.end - span.start) as usize)
+            .sum()
     }
 
     /// A copy that outlives the buffer: for a queued or parked command.
@@ -94,12 +106,18 @@ impl OwnedArgs {
     pub fn push(&mut self, arg: &[u8]) {
         let start = self.buffer.len() as u32;
         self.buffer.extend_from_slice(arg);
-        self.spans.push(Span { start, end: self.buffer.len() as u32 });
+        self.spans.push(Span {
+            start,
+            end: self.buffer.len() as u32,
+        });
     }
 
     /// The arguments as handlers take them.
     pub fn as_args(&self) -> Args<'_> {
-        Args { buffer: &self.buffer, spans: &self.spans }
+        Args {
+            buffer: &self.buffer,
+            spans: &self.spans,
+        }
     }
 }
 

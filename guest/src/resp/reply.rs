@@ -22,6 +22,8 @@ pub enum Aggregate {
     Set,
     /// `>`
     Push,
+    /// `|`, its length counted in pairs. RESP2 has none: it is never written there.
+    Attribute,
 }
 
 /// The place of an aggregate whose length is not known yet.
@@ -168,11 +170,13 @@ impl Wire {
             return;
         }
         if (0..10).contains(&number) {
-            self.out.extend_from_slice(&[kind, b'0' + number as u8, b'\r', b'\n']);
+            self.out
+                .extend_from_slice(&[kind, b'0' + number as u8, b'\r', b'\n']);
             return;
         }
         self.out.push(kind);
-        self.out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+        self.out
+            .extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
         self.out.extend_from_slice(b"\r\n");
     }
 
@@ -191,6 +195,7 @@ impl Wire {
             (_, Aggregate::Map) => (b'%', len as i64),
             (_, Aggregate::Set) => (b'~', len as i64),
             (_, Aggregate::Push) => (b'>', len as i64),
+            (_, Aggregate::Attribute) => (b'|', len as i64),
         }
     }
 }
@@ -210,8 +215,10 @@ impl Sink for Wire {
 
     fn error(&mut self, text: &[u8]) {
         if text.iter().any(|byte| matches!(byte, b'\r' | b'\n')) {
-            let flat: Vec<u8> =
-                text.iter().map(|b| if matches!(b, b'\r' | b'\n') { b' ' } else { *b }).collect();
+            let flat: Vec<u8> = text
+                .iter()
+                .map(|b| if matches!(b, b'\r' | b'\n') { b' ' } else { *b })
+                .collect();
             self.line(b'-', &flat);
         } else {
             self.line(b'-', text);

@@ -53,7 +53,14 @@ impl ProtocolError {
             Self::InvalidCount => b"invalid multibulk length",
             Self::UnauthenticatedCount => b"unauthenticated multibulk length",
             Self::TooBigBulkLength => b"too big bulk count string",
-            Self::ExpectedBulk(got) => return [b"ERR Protocol error: expected '$', got '", &[*got][..], b"'"].concat(),
+            Self::ExpectedBulk(got) => {
+                return [
+                    b"ERR Protocol error: expected '$', got '",
+                    &[*got][..],
+                    b"'",
+                ]
+                .concat();
+            }
             Self::InvalidBulkLength => b"invalid bulk length",
             Self::UnauthenticatedBulk => b"unauthenticated bulk length",
         };
@@ -126,19 +133,28 @@ impl Decoder {
     /// The request that [`Decoder::next`] has found in these bytes.
     #[inline]
     pub fn args<'a>(&'a self, bytes: &'a [u8]) -> Args<'a> {
-        Args::new(if self.is_inline { &self.inline } else { bytes }, &self.spans)
+        Args::new(
+            if self.is_inline { &self.inline } else { bytes },
+            &self.spans,
+        )
     }
 
     /// How many bytes are done with: everything before the request under way.
     pub fn consumed(&self) -> usize {
-        if self.missing == 0 || self.shed { self.at } else { self.start }
+        if self.missing == 0 || self.shed {
+            self.at
+        } else {
+            self.start
+        }
     }
 
     /// Gives up the arguments of the request under way: the caller has no room for the `have` bytes
     /// it holds and throws them away. The request is followed to its end, which [`Decoded::Shed`]
     /// tells.
     pub fn shed(&mut self, have: usize) {
-        self.skip = self.bulk.map_or(0, |len| (self.at + len + 2).saturating_sub(have));
+        self.skip = self
+            .bulk
+            .map_or(0, |len| (self.at + len + 2).saturating_sub(have));
         self.shed = true;
         self.spans = Vec::new();
         self.at = 0;
@@ -164,7 +180,8 @@ impl Decoder {
 
     /// How many bytes the bulk string under way still lacks, so that a buffer can be sized once.
     pub fn missing_bytes(&self, have: usize) -> usize {
-        self.bulk.map_or(0, |len| (self.at + len + 2).saturating_sub(have))
+        self.bulk
+            .map_or(0, |len| (self.at + len + 2).saturating_sub(have))
     }
 
     /// Arguments parsed of a request that is not whole yet.
@@ -186,7 +203,8 @@ impl Decoder {
         self.is_inline = false;
         self.spans.clear();
         // Not more than the bytes at hand could hold: a lie about the count costs nothing.
-        self.spans.reserve((self.missing as usize).min(bytes.len() / 5 + 1));
+        self.spans
+            .reserve((self.missing as usize).min(bytes.len() / 5 + 1));
         Ok(false)
     }
 
@@ -227,18 +245,25 @@ impl Decoder {
             if bytes.len() - self.at < len + 2 {
                 return Err(Decoded::Incomplete);
             }
-            self.spans.push(Span { start: self.at as u32, end: (self.at + len) as u32 });
+            self.spans.push(Span {
+                start: self.at as u32,
+                end: (self.at + len) as u32,
+            });
             self.at += len + 2;
             self.bulk = None;
             self.missing -= 1;
         }
-        if std::mem::take(&mut self.shed) { Err(Decoded::Shed) } else { Ok(()) }
+        if std::mem::take(&mut self.shed) {
+            Err(Decoded::Shed)
+        } else {
+            Ok(())
+        }
     }
 
     /// True when the line holds a command.
     fn inline(&mut self, bytes: &[u8]) -> Result<bool, Decoded> {
         let rest = &bytes[self.at..];
-        let Some(end) = rest.iter().position(|byte| *byte == b'\n') else {
+        let Some(end) = find(rest, b'\n') else {
             return Err(if rest.len() > MAX_LINE {
                 Decoded::Error(ProtocolError::TooBigInline)
             } else {
@@ -253,7 +278,10 @@ impl Decoder {
         self.is_inline = true;
         let (words, spans) = (&mut self.inline, &mut self.spans);
         let whole = split_words(line, words, |start, end| {
-            spans.push(Span { start: start as u32, end: end as u32 });
+            spans.push(Span {
+                start: start as u32,
+                end: end as u32,
+            });
         });
         if whole.is_none() {
             return Err(Decoded::Error(ProtocolError::UnbalancedQuotes));
@@ -265,7 +293,7 @@ impl Decoder {
 /// Where the line that begins at `from` has its `\r`, once the `\n` behind it is there too.
 #[inline]
 fn line(bytes: &[u8], from: usize, too_big: ProtocolError) -> Result<usize, Decoded> {
-    match bytes[from..].iter().position(|byte| *byte == b'\r') {
+    match find(&bytes[from..], b'\r') {
         Some(at) if from + at + 1 < bytes.len() => Ok(from + at),
         Some(_) => Err(Decoded::Incomplete),
         None if bytes.len() - from > MAX_LINE => Err(Decoded::Error(too_big)),
@@ -273,11 +301,22 @@ fn line(bytes: &[u8], from: usize, too_big: ProtocolError) -> Result<usize, Deco
     }
 }
 
+/// Where a byte is. As in Redis, which looks for it in a C string, nothing is found behind a NUL.
+#[inline]
+fn find(bytes: &[u8], wanted: u8) -> Option<usize> {
+    let at = bytes
+        .iter()
+        .position(|byte| *byte == wanted || *byte == 0)?;
+    (bytes[at] == wanted).then_some(at)
+}
+
 #[inline]
 fn parse_length(digits: &[u8]) -> Option<i64> {
     match digits {
         [digit @ b'0'..=b'9'] => Some(i64::from(digit - b'0')),
-        [tens @ b'1'..=b'9', ones @ b'0'..=b'9'] => Some(i64::from(tens - b'0') * 10 + i64::from(ones - b'0')),
+        [tens @ b'1'..=b'9', ones @ b'0'..=b'9'] => {
+            Some(i64::from(tens - b'0') * 10 + i64::from(ones - b'0'))
+        }
         _ => crate::value::number::parse_i64(digits),
     }
 }
@@ -287,7 +326,11 @@ fn parse_length(digits: &[u8]) -> Option<i64> {
 ///
 /// The words are appended to `words`; `each` hears where each one lies. `None` where a quote does not
 /// close or is followed by something else than a blank.
-pub fn split_words(line: &[u8], words: &mut Vec<u8>, mut each: impl FnMut(usize, usize)) -> Option<()> {
+pub fn split_words(
+    line: &[u8],
+    words: &mut Vec<u8>,
+    mut each: impl FnMut(usize, usize),
+) -> Option<()> {
     let mut rest = line;
     loop {
         while let [b' ' | b'\n' | b'\r' | b'\t' | 0x0b | 0x0c | 0, tail @ ..] = rest {

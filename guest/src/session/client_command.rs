@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::connection::is_presentable;
 use super::{Call, Client, Connection, ReplyMode, SessionHandler, Transport};
 use crate::commands::error::{self, CommandError};
-use crate::commands::{Outcome, help, options};
+use crate::commands::{Outcome, help};
 use crate::resp::{Args, Protocol};
 use crate::value::number::parse_i64;
 
@@ -128,7 +128,10 @@ fn list(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
             }
         }
         (Some(b"id"), 4..) => {
-            let ids = args.from(3).iter().map(|id| parse_i64(id).ok_or(error::INVALID_CLIENT_ID));
+            let ids = args
+                .from(3)
+                .iter()
+                .map(|id| parse_i64(id).ok_or(error::INVALID_CLIENT_ID));
             wanted = Some(ids.collect::<Result<_, _>>()?);
         }
         _ => return Err(error::SYNTAX),
@@ -136,7 +139,10 @@ fn list(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     let now_us = call.server.now_us();
     let mut lines = Vec::new();
     for (connection, client) in call.server.clients.by_id() {
-        if wanted.as_ref().is_none_or(|ids| ids.contains(&(client.id as i64))) {
+        if wanted
+            .as_ref()
+            .is_none_or(|ids| ids.contains(&(client.id as i64)))
+        {
             lines.extend_from_slice(&describe(connection, client, now_us));
         }
     }
@@ -201,7 +207,14 @@ fn describe(connection: Connection, client: &Client, now_us: u64) -> Vec<u8> {
     field("cmd", &client.last_command.unwrap_or("NULL"));
     field("user", &"default");
     field("redir", &-1);
-    field("resp", &if client.protocol == Protocol::Resp3 { 3 } else { 2 });
+    field(
+        "resp",
+        &if client.protocol == Protocol::Resp3 {
+            3
+        } else {
+            2
+        },
+    );
     field("lib-name", &lossy(&client.lib_name));
     field("lib-ver", &lossy(&client.lib_version));
     field("io-thread", &0);
@@ -255,7 +268,9 @@ impl Filter<'_> {
         let age_s = now_us.saturating_sub(client.connected_us) / 1_000_000;
         self.id.is_none_or(|id| id == client.id)
             && self.peer.is_none_or(|peer| peer == client.peer.as_bytes())
-            && self.local.is_none_or(|local| local == client.local.as_bytes())
+            && self
+                .local
+                .is_none_or(|local| local == client.local.as_bytes())
             && self.kind.is_none_or(|kind| kind == ClientType::Normal)
             && self.max_age_s.is_none_or(|max| age_s >= max)
     }
@@ -274,14 +289,17 @@ fn kill(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     } else {
         let mut at = 2;
         while at < args.len() {
-            let Some(value) = args.get(at + 1) else { return Err(error::SYNTAX) };
+            let Some(value) = args.get(at + 1) else {
+                return Err(error::SYNTAX);
+            };
             match args.at(at).to_ascii_lowercase().as_slice() {
                 b"id" => match parse_i64(value) {
                     Some(id @ 1..) => filter.id = Some(id as u64),
                     _ => return Err(error::CLIENT_ID_NOT_POSITIVE),
                 },
-                b"maxage" => match options::integer(value)? {
-                    age @ 1.. => filter.max_age_s = Some(age as u64),
+                b"maxage" => match parse_i64(value) {
+                    Some(age @ 1..) => filter.max_age_s = Some(age as u64),
+                    None => return Err(error::MAX_AGE_NOT_AN_INTEGER),
                     _ => return Err(error::MAX_AGE_NOT_POSITIVE),
                 },
                 b"type" => filter.kind = Some(ClientType::parse(value)?),
@@ -330,11 +348,20 @@ fn help(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
         call.reply,
         "CLIENT",
         &[
-            ("CACHING (YES|NO)", &["Enable/disable tracking of the keys for next command in OPTIN/OPTOUT modes."]),
-            ("GETREDIR", &["Return the client ID we are redirecting to when tracking is enabled."]),
+            (
+                "CACHING (YES|NO)",
+                &["Enable/disable tracking of the keys for next command in OPTIN/OPTOUT modes."],
+            ),
+            (
+                "GETREDIR",
+                &["Return the client ID we are redirecting to when tracking is enabled."],
+            ),
             ("GETNAME", &["Return the name of the current connection."]),
             ("ID", &["Return the ID of the current connection."]),
-            ("INFO", &["Return information about the current client connection."]),
+            (
+                "INFO",
+                &["Return information about the current client connection."],
+            ),
             ("KILL <ip:port>", &["Kill connection made from <ip:port>."]),
             (
                 "KILL <option> <value> [<option> <value> [...]]",
@@ -364,10 +391,22 @@ fn help(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
                     "  Return clients of specified type.",
                 ],
             ),
-            ("UNPAUSE", &["Stop the current client pause, resuming traffic."]),
-            ("PAUSE <timeout> [WRITE|ALL]", &["Suspend all, or just write, clients for <timeout> milliseconds."]),
-            ("REPLY (ON|OFF|SKIP)", &["Control the replies sent to the current connection."]),
-            ("SETNAME <name>", &["Assign the name <name> to the current connection."]),
+            (
+                "UNPAUSE",
+                &["Stop the current client pause, resuming traffic."],
+            ),
+            (
+                "PAUSE <timeout> [WRITE|ALL]",
+                &["Suspend all, or just write, clients for <timeout> milliseconds."],
+            ),
+            (
+                "REPLY (ON|OFF|SKIP)",
+                &["Control the replies sent to the current connection."],
+            ),
+            (
+                "SETNAME <name>",
+                &["Assign the name <name> to the current connection."],
+            ),
             (
                 "SETINFO <option> <value>",
                 &[
@@ -376,14 +415,29 @@ fn help(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
                     "* LIB-VER: the client lib version.",
                 ],
             ),
-            ("UNBLOCK <clientid> [TIMEOUT|ERROR]", &["Unblock the specified blocked client."]),
+            (
+                "UNBLOCK <clientid> [TIMEOUT|ERROR]",
+                &["Unblock the specified blocked client."],
+            ),
             (
                 "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
-                &["     [OPTIN] [OPTOUT] [NOLOOP]", "Control server assisted client side caching."],
+                &[
+                    "     [OPTIN] [OPTOUT] [NOLOOP]",
+                    "Control server assisted client side caching.",
+                ],
             ),
-            ("TRACKINGINFO", &["Report tracking status for the current connection."]),
-            ("NO-EVICT (ON|OFF)", &["Protect current client connection from eviction."]),
-            ("NO-TOUCH (ON|OFF)", &["Will not touch LRU/LFU stats when this mode is on."]),
+            (
+                "TRACKINGINFO",
+                &["Report tracking status for the current connection."],
+            ),
+            (
+                "NO-EVICT (ON|OFF)",
+                &["Protect current client connection from eviction."],
+            ),
+            (
+                "NO-TOUCH (ON|OFF)",
+                &["Will not touch LRU/LFU stats when this mode is on."],
+            ),
         ],
     );
     Ok(())

@@ -50,7 +50,11 @@ fn set(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     let values = args.from(3).iter().step_by(2);
     let given: Vec<(&[u8], &[u8])> = names.zip(values).collect();
     let trusted = call.is_allowed(call.server.config.enable_protected_configs);
-    let changes = call.server.config.set(&given, trusted).map_err(CommandError::worded)?;
+    let changes = call
+        .server
+        .config
+        .set(&given, trusted)
+        .map_err(CommandError::worded)?;
     if changes.has("timeout") {
         // Whoever has been silent for too long already is found at the next step.
         call.server.idle_check_us = call.server.now_us();
@@ -86,8 +90,14 @@ fn help(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
                 "GET <pattern>",
                 &["Return parameters matching the glob-like <pattern> and their values."],
             ),
-            ("SET <directive> <value>", &["Set the configuration <directive> to <value>."]),
-            ("RESETSTAT", &["Reset statistics reported by the INFO command."]),
+            (
+                "SET <directive> <value>",
+                &["Set the configuration <directive> to <value>."],
+            ),
+            (
+                "RESETSTAT",
+                &["Reset statistics reported by the INFO command."],
+            ),
             ("REWRITE", &["Rewrite the configuration file."]),
         ],
     );

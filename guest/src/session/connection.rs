@@ -73,7 +73,11 @@ fn hello(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     let mut name = None;
     let mut at = 2;
     while let Some(option) = args.get(at) {
-        match (option.to_ascii_lowercase().as_slice(), args.get(at + 1), args.get(at + 2)) {
+        match (
+            option.to_ascii_lowercase().as_slice(),
+            args.get(at + 1),
+            args.get(at + 2),
+        ) {
             (b"auth", Some(user), Some(password)) => {
                 credentials = Some((user, password));
                 at += 3;
@@ -155,7 +159,7 @@ fn reset(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
 
 /// SELECT index
 fn select(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
-    let db = options::integer(args.at(1))?;
+    let db = options::int32(args.at(1))?;
     match usize::try_from(db) {
         Ok(db) if db < call.server.keyspace.databases() => call.client().db = db,
         _ => return Err(error::DB_OUT_OF_RANGE),

@@ -1,9 +1,8 @@
 //! DEBUG: what test suites lean on. Subcommands are told apart here, not in the command table, as in
 //! Redis; one that is not here is unknown.
 
-use super::{Call, LogLevel, SessionHandler, Transport};
+use super::{Call, LogLevel, SessionHandler};
 use crate::commands::{Outcome, error, generic, help, options};
-use crate::config::Protected;
 use crate::resp::{Aggregate, Args, Protocol, Sink};
 use crate::value::{StringValue, Value, number};
 
@@ -11,7 +10,7 @@ pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[("debug", debug)];
 
 /// DEBUG subcommand [argument ...]
 fn debug(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
-    if !is_allowed(call) {
+    if !call.is_allowed(call.server.config.enable_debug_command) {
         return Err(error::DEBUG_NOT_ALLOWED);
     }
     let name = options::c_text(args.at(1));
@@ -29,19 +28,6 @@ fn debug(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
         (b"set-active-expire", 3) => set_active_expire(call, args.at(2)),
         (b"sleep", 3) => sleep(call, args.at(2)),
         _ => Err(error::unknown_subcommand_or_arity(name, "debug")),
-    }
-}
-
-/// Whether `enable-debug-command` lets this client in.
-fn is_allowed(call: &mut Call<'_>) -> bool {
-    match call.server.config.enable_debug_command {
-        Protected::Yes => true,
-        Protected::No => false,
-        Protected::Local => {
-            let client = call.client();
-            let peer = client.peer.trim_start_matches('[');
-            client.transport == Transport::Unix || peer.starts_with("127.") || peer.starts_with("::1]")
-        }
     }
 }
 
@@ -69,7 +55,8 @@ fn error(call: &mut Call<'_>, message: &[u8]) -> Outcome {
 /// DEBUG LOG message
 fn log(call: &mut Call<'_>, message: &[u8]) -> Outcome {
     let text = String::from_utf8_lossy(options::c_text(message));
-    call.server.log(LogLevel::Warning, format!("DEBUG LOG: {text}"));
+    call.server
+        .log(LogLevel::Warning, format!("DEBUG LOG: {text}"));
     call.reply.ok();
     Ok(())
 }
@@ -79,7 +66,9 @@ fn object(call: &mut Call<'_>, key: &[u8]) -> Outcome {
     let db = call.client().db;
     let server = &mut *call.server;
     let now_s = server.keyspace.now_ms() / 1000;
-    let Some(entry) = server.keyspace.peek(db, key) else { return Err(error::NO_SUCH_KEY) };
+    let Some(entry) = server.keyspace.peek(db, key) else {
+        return Err(error::NO_SUCH_KEY);
+    };
     let value = entry.value();
     // No address: the same input has to give the same bytes.
     let line = format!(
@@ -103,7 +92,11 @@ fn serialized_len(value: &Value) -> usize {
 
 fn serialized_string_len(string: &StringValue) -> usize {
     // Short digits are stored as a number, whatever the encoding in memory.
-    let number = if string.len() <= 11 { string.to_i64() } else { None };
+    let number = if string.len() <= 11 {
+        string.to_i64()
+    } else {
+        None
+    };
     let len = string.len();
     match number {
         Some(-0x80..=0x7f) => 2,
@@ -124,7 +117,10 @@ fn populate(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     let keyspace = &mut call.server.keyspace;
     // Redis does not count these keys as changes.
     let dirty = keyspace.journal.dirty;
-    let room = usize::try_from(size).unwrap_or(usize::MAX).max(prefix.len()).saturating_add(64);
+    let room = usize::try_from(size)
+        .unwrap_or(usize::MAX)
+        .max(prefix.len())
+        .saturating_add(64);
     for number in 0..count {
         if !keyspace.has_room_for(room) {
             keyspace.journal.dirty = dirty;
@@ -148,6 +144,7 @@ fn populate(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
 
 /// DEBUG PROTOCOL string | integer | double | bignum | null | array | set | map | attrib | push |
 /// verbatim | true | false
+#[expect(clippy::approx_constant, reason = "this number is what Redis answers")]
 fn protocol(call: &mut Call<'_>, name: &[u8]) -> Outcome {
     let reply = &mut *call.reply;
     let resp3 = reply.protocol() == Protocol::Resp3;
@@ -166,7 +163,16 @@ fn protocol(call: &mut Call<'_>, name: &[u8]) -> Outcome {
                 reply.boolean(number == 1);
             }
         }
-        b"attrib" => reply.bulk(b"Some real reply following the attribute"),
+        b"attrib" => {
+            if resp3 {
+                reply.aggregate(Aggregate::Attribute, 1);
+                reply.bulk(b"key-popularity");
+                reply.array(2);
+                reply.bulk(b"key:123");
+                reply.integer(90);
+            }
+            reply.bulk(b"Some real reply following the attribute");
+        }
         b"push" if !resp3 => return Err(error::RESP2_UNSUPPORTED),
         b"push" => {
             // Redis holds pushes back until the command is answered, hence this order.
@@ -208,7 +214,10 @@ fn replybuffer(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
             options::integer(args.at(3))?;
         }
     } else if !options::is(args.at(2), "RESIZING") {
-        return Err(error::unknown_subcommand_or_arity(options::c_text(args.at(1)), "debug"));
+        return Err(error::unknown_subcommand_or_arity(
+            options::c_text(args.at(1)),
+            "debug",
+        ));
     }
     call.reply.ok();
     Ok(())
@@ -217,7 +226,9 @@ fn replybuffer(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
 /// DEBUG SET-ACTIVE-EXPIRE 0 | 1
 fn set_active_expire(call: &mut Call<'_>, on: &[u8]) -> Outcome {
     // Read as C's atoi reads: what is no number is 0.
-    call.server.keyspace.set_active_expiry(leading_number(on) as i64 != 0);
+    call.server
+        .keyspace
+        .set_active_expiry(leading_number(on) as i64 != 0);
     call.reply.ok();
     Ok(())
 }
@@ -237,7 +248,10 @@ fn sleep(call: &mut Call<'_>, seconds: &[u8]) -> Outcome {
 /// The number that a text begins with, as C's strtod finds it; 0 if there is none.
 fn leading_number(text: &[u8]) -> f64 {
     let text = text.trim_ascii_start();
-    let digits = text.iter().take(64).take_while(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
+    let digits = text
+        .iter()
+        .take(64)
+        .take_while(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
     let longest = digits.count();
     (1..=longest)
         .rev()
@@ -252,21 +266,85 @@ fn help(call: &mut Call<'_>) -> Outcome {
         ("DICT-RESIZING <0|1>", &["Accepted; changes nothing here."]),
         ("ERROR <string>", &["Answer with an error of these words."]),
         ("LOG <message>", &["Write a line to the log."]),
-        ("OBJECT <key>", &["What is known of a key's value: encoding, size, last access."]),
+        (
+            "OBJECT <key>",
+            &["What is known of a key's value: encoding, size, last access."],
+        ),
         ("PAUSE-CRON <0|1>", &["Accepted; changes nothing here."]),
         (
             "POPULATE <count> [<prefix>] [<size>]",
-            &["Add <count> strings under key:0, key:1 and so on, leaving those that exist.", "They begin with <prefix> instead of key, and are <size> bytes long, if given."],
+            &[
+                "Add <count> strings under key:0, key:1 and so on, leaving those that exist.",
+                "They begin with <prefix> instead of key, and are <size> bytes long, if given.",
+            ],
         ),
         (
             "PROTOCOL <type>",
-            &["Answer with a reply of that type, which is one of: string, integer, double,", "bignum, null, array, set, map, attrib, push, verbatim, true, false."],
+            &[
+                "Answer with a reply of that type, which is one of: string, integer, double,",
+                "bignum, null, array, set, map, attrib, push, verbatim, true, false.",
+            ],
         ),
-        ("QUICKLIST-PACKED-THRESHOLD <size>", &["Accepted; changes nothing here."]),
-        ("REPLYBUFFER <PEAK-RESET-TIME|RESIZING> <value>", &["Accepted; changes nothing here."]),
-        ("SET-ACTIVE-EXPIRE <0|1>", &["With 0, keys whose time is up stay until somebody looks at them."]),
-        ("SLEEP <seconds>", &["Answer nobody for that long. Takes fractions."]),
+        (
+            "QUICKLIST-PACKED-THRESHOLD <size>",
+            &["Accepted; changes nothing here."],
+        ),
+        (
+            "REPLYBUFFER <PEAK-RESET-TIME|RESIZING> <value>",
+            &["Accepted; changes nothing here."],
+        ),
+        (
+            "SET-ACTIVE-EXPIRE <0|1>",
+            &["With 0, keys whose time is up stay until somebody looks at them."],
+        ),
+        (
+            "SLEEP <seconds>",
+            &["Answer nobody for that long. Takes fractions."],
+        ),
     ];
     help::write(call.reply, "DEBUG", entries);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_ends_where_it_stops_making_sense() {
+        let numbers: [(&[u8], f64); 8] = [
+            (b"0.5", 0.5),
+            (b" 2", 2.0),
+            (b"-1e3x", -1000.0),
+            (b"1e", 1.0),
+            (b"1.2.3", 1.2),
+            (b"abc", 0.0),
+            (b"nan", 0.0),
+            (b"", 0.0),
+        ];
+        for (text, number) in numbers {
+            assert_eq!(
+                leading_number(text),
+                number,
+                "{}",
+                String::from_utf8_lossy(text)
+            );
+        }
+    }
+
+    #[test]
+    fn serialized_lengths_are_those_of_an_rdb_file() {
+        let lengths: [(&[u8], usize); 7] = [
+            (b"5", 2),
+            (b"300", 3),
+            (b"70000", 5),
+            (b"9000000000", 11),
+            (b"hello", 6),
+            (b"abcdefghijklmnopqrstuvwxyz", 27),
+            (&[b'x'; 64], 66),
+        ];
+        for (text, length) in lengths {
+            assert_eq!(serialized_len(&StringValue::new(text).into()), length);
+        }
+    }
 }

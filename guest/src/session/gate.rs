@@ -12,7 +12,10 @@ impl Server {
     #[inline]
     pub fn may_run_commands(&self, connection: Connection) -> bool {
         self.config.requirepass.is_empty()
-            || self.clients.get(connection).is_some_and(|client| client.authenticated)
+            || self
+                .clients
+                .get(connection)
+                .is_some_and(|client| client.authenticated)
     }
 }
 
@@ -20,7 +23,12 @@ impl Server {
 #[inline]
 pub fn run(server: &mut Server, connection: Connection, args: Args<'_>, wire: &mut Wire) {
     let start = wire.len();
-    let outcome = find(args).and_then(|(spec, handler)| {
+    if is_http(args.at(0)) {
+        server.log(LogLevel::Warning, ATTACK);
+        server.close(connection, false);
+        return;
+    }
+    let outcome = find(server, args).and_then(|(spec, handler)| {
         admit(server, connection, spec, args).inspect_err(|_| server.stats.rejected(spec.id))?;
         Ok((spec, handler))
     });
@@ -33,11 +41,16 @@ pub fn run(server: &mut Server, connection: Connection, args: Args<'_>, wire: &m
         wire.truncate(start);
         wire.error(refused.text());
     }
-    let Some(client) = server.clients.get_mut(connection) else { return };
+    let Some(client) = server.clients.get_mut(connection) else {
+        return;
+    };
     if wire.overflowed() {
         // Half a reply is of no use to anybody.
         wire.truncate(start);
-        server.log(LogLevel::Warning, format!("Closing connection {connection}: a reply does not fit in memory"));
+        server.log(
+            LogLevel::Warning,
+            format!("Closing connection {connection}: a reply does not fit in memory"),
+        );
         server.close(connection, false);
         return;
     }
@@ -49,9 +62,22 @@ pub fn run(server: &mut Server, connection: Connection, args: Args<'_>, wire: &m
     }
 }
 
+/// How requests of a browser begin, tricked into talking to us by a page: what else it sends, a page
+/// may have chosen.
+#[inline]
+fn is_http(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
+}
+
+const ATTACK: &str = "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or \
+                      Host: commands to Redis. Connection aborted.";
+
 /// The command that is asked for. One without a handler is not known.
 #[inline]
-fn find(args: Args<'_>) -> Result<(&'static CommandSpec, Handler), CommandError> {
+fn find(
+    server: &mut Server,
+    args: Args<'_>,
+) -> Result<(&'static CommandSpec, Handler), CommandError> {
     let name = args.at(0);
     let Some(command) = table::lookup(name).filter(|spec| handlers::is_built(spec)) else {
         return Err(error::unknown_command(name, args.from(1).iter()));
@@ -63,18 +89,23 @@ fn find(args: Args<'_>) -> Result<(&'static CommandSpec, Handler), CommandError>
     } else {
         command
     };
-    if !spec.arity_fits(args.len()) {
-        return Err(error::wrong_arity(spec.name));
-    }
     match handlers::of(spec) {
-        Some(handler) => Ok((spec, handler)),
-        None => Err(error::wrong_arity(spec.name)),
+        Some(handler) if spec.arity_fits(args.len()) => Ok((spec, handler)),
+        _ => {
+            server.stats.rejected(spec.id);
+            Err(error::wrong_arity(spec.name))
+        }
     }
 }
 
 /// Whether this client may run this command now.
 #[inline]
-fn admit(server: &mut Server, connection: Connection, spec: &CommandSpec, args: Args<'_>) -> Outcome {
+fn admit(
+    server: &mut Server,
+    connection: Connection,
+    spec: &CommandSpec,
+    args: Args<'_>,
+) -> Outcome {
     if !server.may_run_commands(connection) && !spec.flags.contains(Flags::NO_AUTH) {
         return Err(error::NO_AUTH);
     }
@@ -102,7 +133,6 @@ fn perform(
     client.commands += 1;
     client.request_bytes = args.bytes();
     let (db, touching) = (client.db, !client.no_touch || spec.name == "touch");
-    server.stats.called(spec.id);
     let outcome = match handler {
         Handler::Data(run) => {
             server.keyspace.set_touching(touching);
@@ -115,10 +145,19 @@ fn perform(
             };
             run(&mut context, args)
         }
-        Handler::Session(run) => {
-            run(&mut Call { server, connection, reply: wire, caller: Caller::Client, spec }, args)
-        }
+        Handler::Session(run) => run(
+            &mut Call {
+                server,
+                connection,
+                reply: wire,
+                caller: Caller::Client,
+                spec,
+            },
+            args,
+        ),
     };
+    // Counted once it has run: INFO does not count itself.
+    server.stats.called(spec.id);
     if outcome.is_err() {
         server.stats.failed(spec.id);
     }

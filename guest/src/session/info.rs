@@ -1,2 +1,540 @@
-//! Being written.
-pub(super) const HANDLERS: &[(&str, super::SessionHandler)] = &[];
+//! INFO: what the server says of itself, section by section, with the fields of Redis 8.0.2 in its
+//! order. A field that only a process can know (its CPU time, its system's memory) comes from the
+//! host or is 0; one that would say nothing here is left out.
+
+use std::fmt::Display;
+use std::io::Write as _;
+
+use super::{Call, Client, REDIS_VERSION, Server, SessionHandler};
+use crate::commands::Outcome;
+use crate::commands::table::COMMANDS;
+use crate::config::Percentiles;
+use crate::resp::Args;
+use crate::value::Value;
+use crate::value::number::human_bytes;
+
+pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[("info", info)];
+
+type Section = fn(&Server, &mut Page);
+
+/// In the order they are written. The flag says whether a plain INFO has it.
+const SECTIONS: [(&str, bool, Section); 15] = [
+    ("Server", true, server),
+    ("Clients", true, clients),
+    ("Memory", true, memory),
+    ("Persistence", true, persistence),
+    ("Threads", true, threads),
+    ("Stats", true, stats),
+    ("Replication", true, replication),
+    ("CPU", true, cpu),
+    ("Modules", true, modules),
+    ("Commandstats", false, commandstats),
+    ("Errorstats", true, errorstats),
+    ("Latencystats", false, latencystats),
+    ("Cluster", true, cluster),
+    ("Keyspace", true, keyspace),
+    ("Keysizes", true, keysizes),
+];
+
+/// INFO [section [section ...]]
+fn info(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+    let asked = |name: &str| {
+        args.from(1)
+            .iter()
+            .any(|word| word.eq_ignore_ascii_case(name.as_bytes()))
+    };
+    let all = asked("all") || asked("everything");
+    let usual = args.len() == 1 || asked("default");
+    let mut page = Page::default();
+    for (name, is_usual, write) in SECTIONS {
+        if all || (usual && is_usual) || asked(name) {
+            page.section(name);
+            write(call.server, &mut page);
+        }
+    }
+    call.reply.verbatim("txt", &page.0);
+    Ok(())
+}
+
+/// The lines of the answer.
+#[derive(Default)]
+struct Page(Vec<u8>);
+
+impl Page {
+    fn section(&mut self, name: &str) {
+        if !self.0.is_empty() {
+            self.0.extend_from_slice(b"\r\n");
+        }
+        self.write(format_args!("# {name}\r\n"));
+    }
+
+    fn field(&mut self, name: impl Display, value: impl Display) {
+        self.write(format_args!("{name}:{value}\r\n"));
+    }
+
+    fn bytes(&mut self, name: &str, bytes: u64) {
+        self.field(name, bytes);
+        self.field(format_args!("{name}_human"), human_bytes(bytes));
+    }
+
+    fn zeros(&mut self, names: &[&str]) {
+        for name in names {
+            self.field(name, 0);
+        }
+    }
+
+    fn write(&mut self, text: std::fmt::Arguments<'_>) {
+        // Writing to memory does not fail.
+        let _ = self.0.write_fmt(text);
+    }
+}
+
+fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 / whole as f64
+    }
+}
+
+fn server(server: &Server, page: &mut Page) {
+    let config = &server.config;
+    let now_us = server.now_us();
+    let uptime_s = now_us.saturating_sub(server.started_us) / 1_000_000;
+    let fact = |name: &str, otherwise: &'static str| -> String {
+        server.fact(name).unwrap_or(otherwise).to_owned()
+    };
+    page.field("redis_version", REDIS_VERSION);
+    page.field("redis_git_sha1", fact("redis_git_sha1", "00000000"));
+    page.field("redis_git_dirty", fact("redis_git_dirty", "0"));
+    page.field("redis_build_id", fact("redis_build_id", "0"));
+    page.field("redis_mode", "standalone");
+    page.field("os", fact("os", "WASI"));
+    page.field("arch_bits", fact("arch_bits", "64"));
+    page.field("monotonic_clock", fact("monotonic_clock", "host"));
+    page.field("multiplexing_api", fact("multiplexing_api", "host"));
+    page.field("atomicvar_api", fact("atomicvar_api", "none"));
+    page.field("gcc_version", fact("gcc_version", "0.0.0"));
+    page.field("process_id", fact("process_id", "0"));
+    page.field("process_supervised", fact("process_supervised", "no"));
+    page.field("run_id", &server.run_id);
+    page.field("tcp_port", config.port);
+    page.field("server_time_usec", now_us);
+    page.field("uptime_in_seconds", uptime_s);
+    page.field("uptime_in_days", uptime_s / (24 * 60 * 60));
+    page.field("hz", config.hz);
+    page.field("configured_hz", config.hz);
+    page.field("lru_clock", (now_us / 1_000_000) & 0xff_ffff);
+    page.field("executable", fact("executable", ""));
+    page.field("config_file", fact("config_file", ""));
+    page.field("io_threads_active", 0);
+    let mut listeners = 0;
+    if config.port != 0 {
+        let addresses = String::from_utf8_lossy(&config.bind.0).replace(' ', ",bind=");
+        page.field(
+            "listener0",
+            format_args!("name=tcp,bind={addresses},port={}", config.port),
+        );
+        listeners = 1;
+    }
+    if !config.unixsocket.is_empty() {
+        let path = String::from_utf8_lossy(&config.unixsocket);
+        page.field(
+            format_args!("listener{listeners}"),
+            format_args!("name=unix,bind={path}"),
+        );
+    }
+}
+
+fn clients(server: &Server, page: &mut Page) {
+    let all = server.clients.by_id();
+    let waiting_in = all
+        .iter()
+        .map(|(_, client)| client.input.pending.capacity())
+        .max();
+    let waiting_out = all.iter().map(|(_, client)| client.unsent_bytes).max();
+    page.field("connected_clients", server.clients.len());
+    page.field("cluster_connections", 0);
+    page.field("maxclients", server.config.maxclients);
+    page.field("client_recent_max_input_buffer", waiting_in.unwrap_or(0));
+    page.field("client_recent_max_output_buffer", waiting_out.unwrap_or(0));
+    page.zeros(&[
+        "blocked_clients",
+        "tracking_clients",
+        "pubsub_clients",
+        "watching_clients",
+        "clients_in_timeout_table",
+        "total_watched_keys",
+        "total_blocking_keys",
+        "total_blocking_keys_on_nokey",
+    ]);
+}
+
+fn memory_of(client: &Client) -> u64 {
+    let buffers = client.input.pending.capacity() + client.held_reply.capacity();
+    (size_of::<Client>() + buffers) as u64
+}
+
+fn memory(server: &Server, page: &mut Page) {
+    let used = crate::memory::used() as u64;
+    let resident = crate::memory::resident() as u64;
+    let peak = server.stats.memory_peak.max(used);
+    let at_start = server.stats.memory_at_start.min(used);
+    let clients: u64 = server
+        .clients
+        .by_id()
+        .iter()
+        .map(|(_, client)| memory_of(client))
+        .sum();
+    let overhead = (at_start + clients).min(used);
+    let dataset = used - overhead;
+    page.bytes("used_memory", used);
+    page.bytes("used_memory_rss", resident);
+    page.bytes("used_memory_peak", peak);
+    page.field(
+        "used_memory_peak_perc",
+        format_args!("{:.2}%", 100.0 * ratio(used, peak)),
+    );
+    page.field("used_memory_overhead", overhead);
+    page.field("used_memory_startup", at_start);
+    page.field("used_memory_dataset", dataset);
+    let part = 100.0 * ratio(dataset, used - at_start);
+    page.field("used_memory_dataset_perc", format_args!("{part:.2}%"));
+    page.field("allocator_allocated", used);
+    page.field("allocator_active", resident);
+    page.field("allocator_resident", resident);
+    page.field("allocator_muzzy", 0);
+    page.bytes(
+        "total_system_memory",
+        server.keyspace.memory_ceiling() as u64,
+    );
+    page.field("used_memory_lua", 0);
+    page.field("used_memory_vm_eval", 0);
+    page.field("used_memory_lua_human", "0B");
+    page.zeros(&[
+        "used_memory_scripts_eval",
+        "number_of_cached_scripts",
+        "number_of_functions",
+        "number_of_libraries",
+        "used_memory_vm_functions",
+    ]);
+    page.bytes("used_memory_vm_total", 0);
+    page.field("used_memory_functions", 0);
+    page.bytes("used_memory_scripts", 0);
+    page.bytes("maxmemory", server.config.maxmemory);
+    page.field("maxmemory_policy", server.config.maxmemory_policy.name());
+    let slack = resident.saturating_sub(used);
+    page.field(
+        "allocator_frag_ratio",
+        format_args!("{:.2}", ratio(resident, used)),
+    );
+    page.field("allocator_frag_bytes", slack);
+    page.field("allocator_rss_ratio", "1.00");
+    page.field("allocator_rss_bytes", 0);
+    page.field("rss_overhead_ratio", "1.00");
+    page.field("rss_overhead_bytes", 0);
+    page.field(
+        "mem_fragmentation_ratio",
+        format_args!("{:.2}", ratio(resident, used)),
+    );
+    page.field("mem_fragmentation_bytes", slack);
+    page.zeros(&[
+        "mem_not_counted_for_evict",
+        "mem_replication_backlog",
+        "mem_total_replication_buffers",
+        "mem_replica_full_sync_buffer",
+        "mem_clients_slaves",
+    ]);
+    page.field("mem_clients_normal", clients);
+    page.zeros(&["mem_cluster_links", "mem_aof_buffer"]);
+    page.field("mem_allocator", "dlmalloc");
+    page.zeros(&[
+        "mem_overhead_db_hashtable_rehashing",
+        "active_defrag_running",
+        "lazyfree_pending_objects",
+        "lazyfreed_objects",
+    ]);
+}
+
+fn persistence(server: &Server, page: &mut Page) {
+    page.zeros(&[
+        "loading",
+        "async_loading",
+        "current_cow_peak",
+        "current_cow_size",
+        "current_cow_size_age",
+    ]);
+    page.field("current_fork_perc", "0.00");
+    page.zeros(&["current_save_keys_processed", "current_save_keys_total"]);
+    page.field("rdb_changes_since_last_save", server.keyspace.journal.dirty);
+    page.field("rdb_bgsave_in_progress", 0);
+    page.field("rdb_last_save_time", server.started_us / 1_000_000);
+    page.field("rdb_last_bgsave_status", "ok");
+    page.field("rdb_last_bgsave_time_sec", -1);
+    page.field("rdb_current_bgsave_time_sec", -1);
+    page.zeros(&[
+        "rdb_saves",
+        "rdb_last_cow_size",
+        "rdb_last_load_keys_expired",
+        "rdb_last_load_keys_loaded",
+    ]);
+    // `appendonly yes` is taken, but nothing is written: a sandbox has no files.
+    page.zeros(&[
+        "aof_enabled",
+        "aof_rewrite_in_progress",
+        "aof_rewrite_scheduled",
+    ]);
+    page.field("aof_last_rewrite_time_sec", -1);
+    page.field("aof_current_rewrite_time_sec", -1);
+    page.field("aof_last_bgrewrite_status", "ok");
+    page.zeros(&["aof_rewrites", "aof_rewrites_consecutive_failures"]);
+    page.field("aof_last_write_status", "ok");
+    page.zeros(&[
+        "aof_last_cow_size",
+        "module_fork_in_progress",
+        "module_fork_last_cow_size",
+    ]);
+}
+
+fn threads(server: &Server, page: &mut Page) {
+    let (clients, stats) = (server.clients.len(), &server.stats);
+    page.field(
+        "io_thread_0",
+        format_args!(
+            "clients={clients},reads={},writes={}",
+            stats.reads, stats.writes
+        ),
+    );
+}
+
+fn stats(server: &Server, page: &mut Page) {
+    let stats = &server.stats;
+    let keys = &server.keyspace.stats;
+    let rates = stats.rates(server.now_us());
+    page.field("total_connections_received", stats.connections);
+    page.field("total_commands_processed", stats.commands);
+    page.field("instantaneous_ops_per_sec", rates.commands as u64);
+    page.field("total_net_input_bytes", stats.bytes_in);
+    page.field("total_net_output_bytes", stats.bytes_out);
+    page.zeros(&["total_net_repl_input_bytes", "total_net_repl_output_bytes"]);
+    page.field(
+        "instantaneous_input_kbps",
+        format_args!("{:.2}", rates.bytes_in / 1024.0),
+    );
+    page.field(
+        "instantaneous_output_kbps",
+        format_args!("{:.2}", rates.bytes_out / 1024.0),
+    );
+    page.field("instantaneous_input_repl_kbps", "0.00");
+    page.field("instantaneous_output_repl_kbps", "0.00");
+    page.field("rejected_connections", stats.refused_connections);
+    page.zeros(&[
+        "sync_full",
+        "sync_partial_ok",
+        "sync_partial_err",
+        "expired_subkeys",
+    ]);
+    page.field("expired_keys", keys.expired);
+    page.field("expired_stale_perc", "0.00");
+    page.zeros(&[
+        "expired_time_cap_reached_count",
+        "expire_cycle_cpu_milliseconds",
+        "evicted_keys",
+        "evicted_clients",
+        "evicted_scripts",
+        "total_eviction_exceeded_time",
+        "current_eviction_exceeded_time",
+    ]);
+    page.field("keyspace_hits", keys.hits);
+    page.field("keyspace_misses", keys.misses);
+    page.zeros(&[
+        "pubsub_channels",
+        "pubsub_patterns",
+        "pubsubshard_channels",
+        "latest_fork_usec",
+        "total_forks",
+        "migrate_cached_sockets",
+        "slave_expires_tracked_keys",
+        "active_defrag_hits",
+        "active_defrag_misses",
+        "active_defrag_key_hits",
+        "active_defrag_key_misses",
+        "total_active_defrag_time",
+        "current_active_defrag_time",
+        "tracking_total_keys",
+        "tracking_total_items",
+        "tracking_total_prefixes",
+        "unexpected_error_replies",
+    ]);
+    page.field("total_error_replies", stats.errors);
+    page.field("dump_payload_sanitizations", 0);
+    page.field("total_reads_processed", stats.reads);
+    page.field("total_writes_processed", stats.writes);
+    page.zeros(&[
+        "io_threaded_reads_processed",
+        "io_threaded_writes_processed",
+    ]);
+    page.field(
+        "client_query_buffer_limit_disconnections",
+        stats.over_query_limit,
+    );
+    page.field(
+        "client_output_buffer_limit_disconnections",
+        stats.over_output_limit,
+    );
+    page.zeros(&["reply_buffer_shrinks", "reply_buffer_expands"]);
+    page.field("eventloop_cycles", stats.steps);
+    page.zeros(&["eventloop_duration_sum", "eventloop_duration_cmd_sum"]);
+    page.field("instantaneous_eventloop_cycles_per_sec", rates.steps as u64);
+    page.field("instantaneous_eventloop_duration_usec", 0);
+    page.field("acl_access_denied_auth", stats.denied_auth);
+    page.zeros(&[
+        "acl_access_denied_cmd",
+        "acl_access_denied_key",
+        "acl_access_denied_channel",
+    ]);
+}
+
+fn replication(server: &Server, page: &mut Page) {
+    // An id of its own, as random as the run's: its digits in the opposite order.
+    let id: String = server.run_id.chars().rev().collect();
+    page.field("role", "master");
+    page.field("connected_slaves", 0);
+    page.field("master_failover_state", "no-failover");
+    page.field("master_replid", id);
+    page.field("master_replid2", "0".repeat(40));
+    page.field("master_repl_offset", 0);
+    page.field("second_repl_offset", -1);
+    page.field("repl_backlog_active", 0);
+    page.field("repl_backlog_size", server.config.repl_backlog_size);
+    page.zeros(&["repl_backlog_first_byte_offset", "repl_backlog_histlen"]);
+}
+
+fn cpu(_: &Server, page: &mut Page) {
+    for name in [
+        "used_cpu_sys",
+        "used_cpu_user",
+        "used_cpu_sys_children",
+        "used_cpu_user_children",
+        "used_cpu_sys_main_thread",
+        "used_cpu_user_main_thread",
+    ] {
+        page.field(name, "0.000000");
+    }
+}
+
+fn modules(_: &Server, _: &mut Page) {}
+
+fn commandstats(server: &Server, page: &mut Page) {
+    for command in &COMMANDS {
+        if let Some(count) = server.stats.of_command(command.id) {
+            page.field(
+                format_args!("cmdstat_{}", command.name),
+                format_args!(
+                    "calls={},usec=0,usec_per_call=0.00,rejected_calls={},failed_calls={}",
+                    count.calls, count.rejected, count.failed
+                ),
+            );
+        }
+    }
+}
+
+fn errorstats(server: &Server, page: &mut Page) {
+    let Some(errors) = server.stats.by_error() else {
+        page.field("errorstat_ERRORSTATS_DISABLED", "count=1");
+        return;
+    };
+    for (code, count) in errors {
+        page.0.extend_from_slice(b"errorstat_");
+        // What would be taken for a separator is not shown.
+        page.0.extend(code.iter().map(|byte| {
+            if b"#:\r\n".contains(byte) {
+                b'_'
+            } else {
+                *byte
+            }
+        }));
+        page.write(format_args!(":count={count}\r\n"));
+    }
+}
+
+fn latencystats(server: &Server, page: &mut Page) {
+    if !server.config.latency_tracking {
+        return;
+    }
+    // Time stands still while a command runs. Redis's histogram counts no less than a nanosecond.
+    let percentiles = &server.config.latency_tracking_info_percentiles;
+    let shown: Vec<String> = percentiles
+        .0
+        .iter()
+        .map(|p| format!("p{}=0.001", Percentiles::label(*p)))
+        .collect();
+    for command in &COMMANDS {
+        if server
+            .stats
+            .of_command(command.id)
+            .is_some_and(|count| count.calls > 0)
+        {
+            page.field(
+                format_args!("latency_percentiles_usec_{}", command.name),
+                shown.join(","),
+            );
+        }
+    }
+}
+
+fn cluster(_: &Server, page: &mut Page) {
+    page.field("cluster_enabled", 0);
+}
+
+fn keyspace(server: &Server, page: &mut Page) {
+    for db in 0..server.keyspace.databases() {
+        let (keys, expires) = (server.keyspace.len(db), server.keyspace.expiring(db));
+        if keys > 0 {
+            let ttl_ms = server.keyspace.average_ttl_ms(db);
+            page.field(
+                format_args!("db{db}"),
+                format_args!("keys={keys},expires={expires},avg_ttl={ttl_ms},subexpiry=0"),
+            );
+        }
+    }
+}
+
+/// How many keys there are of each size, by powers of two.
+fn keysizes(server: &Server, page: &mut Page) {
+    const MEASURES: [&str; 1] = ["strings_sizes"];
+    for db in 0..server.keyspace.databases() {
+        if server.keyspace.len(db) == 0 {
+            continue;
+        }
+        let mut counts = [[0u64; 65]; MEASURES.len()];
+        for entry in server.keyspace.entries(db) {
+            let (measure, size) = match entry.value() {
+                Value::String(string) => (0, string.len() as u64),
+            };
+            counts[measure][(u64::BITS - size.leading_zeros()) as usize] += 1;
+        }
+        for (measure, counts) in MEASURES.iter().zip(counts) {
+            let shown: Vec<String> = counts
+                .iter()
+                .enumerate()
+                .filter(|(_, count)| **count > 0)
+                .map(|(bin, count)| format!("{}={count}", bin_label(bin)))
+                .collect();
+            if !shown.is_empty() {
+                page.field(format_args!("db{db}_distrib_{measure}"), shown.join(","));
+            }
+        }
+    }
+}
+
+/// The smallest size in a bin: 0, 1, 2, 4 … 512, 1K … 512K, 1M …
+fn bin_label(bin: usize) -> String {
+    match bin.checked_sub(1) {
+        None => "0".to_owned(),
+        Some(power) => {
+            let unit = ["", "K", "M", "G", "T", "P", "E"][power / 10];
+            format!("{}{unit}", 1u64 << (power % 10))
+        }
+    }
+}

@@ -5,14 +5,21 @@ use super::{Connection, LogLevel, Server};
 /// How often silent clients are looked for while `timeout` is set.
 const IDLE_CHECK_US: u64 = 1_000_000;
 
+/// The reply buffer that every client of Redis has (`PROTO_REPLY_CHUNK_BYTES`).
+const FIRST_BUFFER_BYTES: u64 = 16 * 1024;
+
 impl Server {
     /// Closes a client whose unsent replies are over `client-output-buffer-limit`.
     pub fn check_output_limit(&mut self, connection: Connection) {
         let limit = &self.config.client_output_buffer_limit[0];
         let (hard, soft, seconds) = (limit.hard_bytes, limit.soft_bytes, limit.soft_seconds);
         let now_us = self.keyspace.now_us();
-        let Some(client) = self.clients.get_mut(connection) else { return };
-        let unsent = client.unsent_bytes + client.sending_bytes;
+        let Some(client) = self.clients.get_mut(connection) else {
+            return;
+        };
+        // Redis does not count the first buffer of a client, which is always there.
+        let unsent =
+            (client.unsent_bytes + client.sending_bytes).saturating_sub(FIRST_BUFFER_BYTES);
         let over_soft_long = if soft > 0 && unsent > soft {
             let since_us = *client.over_soft_limit_since_us.get_or_insert(now_us);
             now_us.saturating_sub(since_us) > seconds * 1_000_000
@@ -44,7 +51,8 @@ impl Server {
             .by_id()
             .into_iter()
             .filter(|(connection, client)| {
-                *connection != super::IMPLICIT && now_us.saturating_sub(client.active_us) > longest_us
+                *connection != super::IMPLICIT
+                    && now_us.saturating_sub(client.active_us) > longest_us
             })
             .map(|(connection, _)| connection)
             .collect();

@@ -103,12 +103,18 @@ impl Server {
 
     /// What the host told of itself under INFO's name for it.
     pub fn fact(&self, name: &str) -> Option<&str> {
-        self.facts.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.facts
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// Writes a line to the host's log.
     pub fn log(&mut self, level: LogLevel, text: impl Into<String>) {
-        self.logs.push(LogLine { level, text: text.into() });
+        self.logs.push(LogLine {
+            level,
+            text: text.into(),
+        });
     }
 
     /// Forgets a client and has its connection closed.

@@ -27,7 +27,8 @@ fn shutdown(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
         return Err(error::NO_SHUTDOWN);
     }
     // As on a real server nobody hears an answer: the connections close.
-    call.server.log(LogLevel::Warning, "User requested shutdown...");
+    call.server
+        .log(LogLevel::Warning, "User requested shutdown...");
     call.server.exit = true;
     Ok(())
 }

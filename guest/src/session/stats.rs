@@ -22,6 +22,9 @@ pub struct CommandCount {
     pub failed: u64,
 }
 
+/// An error's code, and how often it was answered.
+pub type ErrorCount = (Box<[u8]>, u64);
+
 /// What is measured per second.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rates {
@@ -63,6 +66,10 @@ pub struct Stats {
     pub writes: u64,
     /// Steps of the engine.
     pub steps: u64,
+    /// Bytes of memory in use at the first step.
+    pub memory_at_start: u64,
+    /// The most bytes of memory that were in use between two steps.
+    pub memory_peak: u64,
     /// Errors answered.
     pub errors: u64,
     /// Wrong passwords.
@@ -73,7 +80,7 @@ pub struct Stats {
     pub over_output_limit: u64,
     by_command: Vec<CommandCount>,
     /// By code, sorted.
-    by_error: Vec<(Box<[u8]>, u64)>,
+    by_error: Vec<ErrorCount>,
     too_many_errors: bool,
     samples: VecDeque<Sample>,
 }
@@ -107,6 +114,11 @@ impl Stats {
     #[inline]
     pub fn step(&mut self, now_us: u64) {
         self.steps += 1;
+        let used = crate::memory::used() as u64;
+        self.memory_peak = self.memory_peak.max(used);
+        if self.memory_at_start == 0 {
+            self.memory_at_start = used;
+        }
         if self
             .samples
             .back()
@@ -201,7 +213,7 @@ impl Stats {
     }
 
     /// Errors by code, in order. `None` once there were too many different ones.
-    pub fn by_error(&self) -> Option<&[(Box<[u8]>, u64)]> {
+    pub fn by_error(&self) -> Option<&[ErrorCount]> {
         (!self.too_many_errors).then_some(&self.by_error)
     }
 
@@ -216,7 +228,8 @@ impl Stats {
             return Rates::default();
         };
         let seconds = now_us.saturating_sub(since.at_us) as f64 / 1e6;
-        if seconds <= 0.0 {
+        if seconds < SAMPLE_EVERY_US as f64 / 1e6 {
+            // Too short to say anything.
             return Rates::default();
         }
         let rate = |now: u64, then: u64| now.saturating_sub(then) as f64 / seconds;
@@ -228,8 +241,45 @@ impl Stats {
         }
     }
 
-    /// CONFIG RESETSTAT.
+    /// CONFIG RESETSTAT: counters begin again, what memory is measured by stays.
     pub fn reset(&mut self) {
-        *self = Stats::default();
+        let (memory_at_start, memory_peak) = (self.memory_at_start, self.memory_peak);
+        *self = Stats {
+            memory_at_start,
+            memory_peak,
+            ..Stats::default()
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_error_code_too_many_ends_counting_by_code() {
+        let mut stats = Stats::default();
+        for number in 0..MOST_ERRORS {
+            stats.error(format!("E{number}").as_bytes());
+        }
+        stats.error(b"E0");
+        assert_eq!(stats.by_error().map(<[_]>::len), Some(MOST_ERRORS));
+        stats.error(b"ONE-MORE");
+        assert!(stats.by_error().is_none());
+        assert_eq!(stats.errors, MOST_ERRORS as u64 + 2);
+        stats.reset();
+        assert_eq!(stats.by_error().map(<[_]>::len), Some(0));
+    }
+
+    #[test]
+    fn rates_look_back_over_the_window_only() {
+        let mut stats = Stats::default();
+        for step in 0..100u64 {
+            stats.step(step * SAMPLE_EVERY_US);
+            stats.called(0);
+        }
+        let now_us = 100 * SAMPLE_EVERY_US;
+        assert_eq!(stats.rates(now_us).commands.round(), 10.0);
+        assert!(stats.rates(now_us + 100 * WINDOW_US).commands < 0.01);
     }
 }

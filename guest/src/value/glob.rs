@@ -38,7 +38,9 @@ pub fn matches(pattern: &[u8], text: &[u8], nocase: bool) -> bool {
                 at += 1;
             }
             None => {
-                let Some((behind, from)) = retry else { return false };
+                let Some((behind, from)) = retry else {
+                    return false;
+                };
                 rest = behind;
                 at = from + 1;
                 retry = Some((behind, at));
@@ -50,7 +52,13 @@ pub fn matches(pattern: &[u8], text: &[u8], nocase: bool) -> bool {
 /// Takes one element that is no `*` off the pattern, if it matches `byte`.
 #[inline]
 fn step(pattern: &[u8], byte: u8, nocase: bool) -> Option<&[u8]> {
-    let fold = |byte: u8| if nocase { byte.to_ascii_lowercase() } else { byte };
+    let fold = |byte: u8| {
+        if nocase {
+            byte.to_ascii_lowercase()
+        } else {
+            byte
+        }
+    };
     let (literal, rest) = match pattern {
         [] => return None,
         [b'?', rest @ ..] => return Some(rest),
@@ -63,7 +71,13 @@ fn step(pattern: &[u8], byte: u8, nocase: bool) -> Option<&[u8]> {
 /// Takes a class off the pattern, its `[` gone already, if `byte` is in it. A class that does not
 /// close ends with the pattern.
 fn in_class(class: &[u8], byte: u8, nocase: bool) -> Option<&[u8]> {
-    let fold = |byte: u8| if nocase { byte.to_ascii_lowercase() } else { byte };
+    let fold = |byte: u8| {
+        if nocase {
+            byte.to_ascii_lowercase()
+        } else {
+            byte
+        }
+    };
     let (negated, mut class) = match class {
         [b'^', class @ ..] => (true, class),
         class => (false, class),
@@ -79,8 +93,11 @@ fn in_class(class: &[u8], byte: u8, nocase: bool) -> Option<&[u8]> {
                 rest
             }
             [one, b'-', other, rest @ ..] => {
-                let (low, high) = (fold(*one.min(other)), fold(*one.max(other)));
-                found |= (low..=high).contains(&fold(byte));
+                // Bytes above 127 come before all others in a range: C's `char` has a sign. Case is
+                // folded after the ends are put in order, so `[Z-a]` then has nothing in it.
+                let (one, other) = (*one as i8, *other as i8);
+                let (low, high) = (fold(one.min(other) as u8), fold(one.max(other) as u8));
+                found |= (low as i8..=high as i8).contains(&(fold(byte) as i8));
                 rest
             }
             [literal, rest @ ..] => {
@@ -97,7 +114,11 @@ mod tests {
     use super::matches;
 
     fn check(pattern: &str, text: &str, expected: bool) {
-        assert_eq!(matches(pattern.as_bytes(), text.as_bytes(), false), expected, "{pattern:?} on {text:?}");
+        assert_eq!(
+            matches(pattern.as_bytes(), text.as_bytes(), false),
+            expected,
+            "{pattern:?} on {text:?}"
+        );
     }
 
     #[test]
@@ -135,6 +156,8 @@ mod tests {
         check("[", "[", false);
         check(r"[\]]", "]", true);
         check(r"[a\-z]", "b", false);
+        assert!(matches(b"[\xff-z]", b"a", false));
+        assert!(!matches(b"[\x80-\xfe]", b"\xff", false));
     }
 
     #[test]
@@ -155,7 +178,11 @@ mod tests {
     #[test]
     fn many_stars_do_not_blow_up() {
         let text = vec![b'a'; 50_000];
-        assert!(!matches(format!("{}b", "a*".repeat(900)).as_bytes(), &text, false));
+        assert!(!matches(
+            format!("{}b", "a*".repeat(900)).as_bytes(),
+            &text,
+            false
+        ));
         assert!(matches("*a".repeat(1000).as_bytes(), &text, false));
         assert!(!matches("*a".repeat(1001).as_bytes(), &text, false));
     }

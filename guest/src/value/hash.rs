@@ -13,7 +13,10 @@ pub struct Seed(SeedableRandomState);
 impl Seed {
     /// The hasher for an engine's seed.
     pub fn new(seed: u64) -> Self {
-        Seed(SeedableRandomState::with_seed(seed, SharedSeed::global_fixed()))
+        Seed(SeedableRandomState::with_seed(
+            seed,
+            SharedSeed::global_fixed(),
+        ))
     }
 
     /// 32 bits for these bytes: what tables keep beside each entry.

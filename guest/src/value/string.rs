@@ -51,7 +51,11 @@ impl StringValue {
     /// A string that is not looked at for a number, as INCRBYFLOAT stores it.
     #[inline]
     pub fn plain(bytes: &[u8]) -> Self {
-        if bytes.len() <= MAX_EMBEDDED { Self::Embedded(bytes.into()) } else { Self::Raw(bytes.to_vec()) }
+        if bytes.len() <= MAX_EMBEDDED {
+            Self::Embedded(bytes.into())
+        } else {
+            Self::Raw(bytes.to_vec())
+        }
     }
 
     /// A number.
@@ -123,7 +127,8 @@ impl StringValue {
 
     /// Adds bytes at the end. The encoding becomes `raw`.
     pub fn append(&mut self, tail: &[u8]) {
-        self.raw_with_room_for(self.len() + tail.len()).extend_from_slice(tail);
+        self.raw_with_room_for(self.len() + tail.len())
+            .extend_from_slice(tail);
     }
 
     /// Writes bytes over those at `offset`, after zeros where the string ends before. The encoding
@@ -183,7 +188,9 @@ fn number_in(bytes: &[u8]) -> Option<i64> {
 /// short. A long one must not take twice the memory it needs.
 fn roomy(len: usize) -> usize {
     const SHORT: usize = 1 << 20;
-    len.saturating_add(if len < SHORT { len } else { len / 8 })
+    let spare = if len < SHORT { len } else { len / 8 };
+    // No allocation is larger than an `isize`.
+    len.saturating_add(spare).min(isize::MAX as usize).max(len)
 }
 
 /// The bytes of a string, whether they are stored or made of a number.
@@ -219,7 +226,10 @@ impl Digits {
         let digits = buffer.format(number).as_bytes();
         let mut text = [0; 20];
         text[..digits.len()].copy_from_slice(digits);
-        Digits { text, len: digits.len() as u8 }
+        Digits {
+            text,
+            len: digits.len() as u8,
+        }
     }
 }
 
@@ -228,5 +238,73 @@ impl Deref for Digits {
 
     fn deref(&self) -> &[u8] {
         &self.text[..usize::from(self.len)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn encodings_follow_how_a_string_came_about() {
+        assert_eq!(StringValue::new(b"12").encoding(), "int");
+        assert_eq!(StringValue::new(b"012").encoding(), "embstr");
+        assert_eq!(StringValue::plain(b"12").encoding(), "embstr");
+        assert_eq!(StringValue::new(&[b'x'; 44]).encoding(), "embstr");
+        assert_eq!(StringValue::new(&[b'x'; 45]).encoding(), "raw");
+        let mut appended = StringValue::new(b"12");
+        appended.append(b"");
+        assert_eq!(
+            (appended.encoding(), &*appended.bytes()),
+            ("raw", &b"12"[..])
+        );
+    }
+
+    #[test]
+    fn an_assigned_string_is_as_a_new_one() {
+        let samples: [&[u8]; 8] = [
+            b"",
+            b"7",
+            b"-3",
+            b"abc",
+            b"xyz",
+            b"123456789012345678901",
+            &[b'a'; 60],
+            &[b'b'; 90],
+        ];
+        for old in samples {
+            for new in samples {
+                let mut string = StringValue::new(old);
+                string.assign(new);
+                assert_eq!(&*string.bytes(), new);
+                assert_eq!(string.encoding(), StringValue::new(new).encoding());
+            }
+        }
+    }
+
+    #[test]
+    fn writing_past_the_end_leaves_zeros_between() {
+        let mut string = StringValue::new(b"12");
+        string.overwrite(4, b"x");
+        assert_eq!(&*string.bytes(), b"12\0\0x");
+        string.overwrite(1, b"yz");
+        assert_eq!(&*string.bytes(), b"1yz\0x");
+    }
+
+    #[test]
+    fn growth_is_announced_as_it_is_allocated() {
+        for mut string in [
+            StringValue::new(b"12"),
+            StringValue::plain(&[b'x'; 44]),
+            StringValue::Raw(vec![]),
+        ] {
+            for _ in 0..50 {
+                let len = string.len() + 77;
+                let announced = string.growth_to(len);
+                string.append(&[b'y'; 77]);
+                assert_eq!(string.len(), len);
+                assert!(announced == 0 || announced == string.heap_bytes());
+            }
+        }
     }
 }

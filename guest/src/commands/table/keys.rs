@@ -35,9 +35,17 @@ pub fn keys_of(spec: &CommandSpec, args: Args<'_>) -> Result<Vec<KeyRef>, KeysEr
         return Err(KeysError::NoKeyArguments);
     }
     // SET and BITFIELD only read or only write with some options: their specs name the worst.
-    let vague = spec.key_specs.iter().any(|key_spec| key_spec.flags.contains(KeyFlags::VARIABLE_FLAGS));
+    let vague = spec
+        .key_specs
+        .iter()
+        .any(|key_spec| key_spec.flags.contains(KeyFlags::VARIABLE_FLAGS));
     let mut keys = Vec::new();
-    let told = !vague && spec.key_specs.iter().try_for_each(|key_spec| by_spec(key_spec, args, &mut keys)).is_some();
+    let told = !vague
+        && spec
+            .key_specs
+            .iter()
+            .try_for_each(|key_spec| by_spec(key_spec, args, &mut keys))
+            .is_some();
     if !told {
         keys = by_command(spec.name, args);
     }
@@ -55,14 +63,21 @@ fn by_spec(spec: &KeySpec, args: Args<'_>, keys: &mut Vec<KeyRef>) -> Option<()>
     let argc = args.len() as i64;
     let begin = match spec.begin {
         BeginSearch::Index(index) => i64::from(index),
-        BeginSearch::Keyword { keyword, start_from } => match find_keyword(keyword, start_from, args) {
+        BeginSearch::Keyword {
+            keyword,
+            start_from,
+        } => match find_keyword(keyword, start_from, args) {
             Some(index) => index as i64 + 1,
             None => return Some(()),
         },
         BeginSearch::Unknown => return None,
     };
     let (first, last, step) = match spec.find {
-        FindKeys::Range { last_key, step, limit } => {
+        FindKeys::Range {
+            last_key,
+            step,
+            limit,
+        } => {
             let (last_key, limit) = (i64::from(last_key), i64::from(limit));
             let last = match last_key {
                 0.. => begin + last_key,
@@ -71,8 +86,14 @@ fn by_spec(spec: &KeySpec, args: Args<'_>, keys: &mut Vec<KeyRef>) -> Option<()>
             };
             (begin, last, step)
         }
-        FindKeys::KeyNum { index, first_key, step } => {
-            let number = usize::try_from(begin + i64::from(index)).ok().and_then(|index| args.get(index))?;
+        FindKeys::KeyNum {
+            index,
+            first_key,
+            step,
+        } => {
+            let number = usize::try_from(begin + i64::from(index))
+                .ok()
+                .and_then(|index| args.get(index))?;
             let number = parse_i64(number).filter(|number| *number >= 0)?;
             let first = begin + i64::from(first_key);
             (first, (first - 1).saturating_add(number), step)
@@ -83,19 +104,27 @@ fn by_spec(spec: &KeySpec, args: Args<'_>, keys: &mut Vec<KeyRef>) -> Option<()>
         return None;
     }
     let indexes = (first as usize..=last as usize).step_by(step.max(1) as usize);
-    keys.extend(indexes.map(|index| KeyRef { index, flags: spec.flags }));
-    if spec.flags.contains(KeyFlags::INCOMPLETE) { None } else { Some(()) }
+    keys.extend(indexes.map(|index| key(index, spec.flags)));
+    if spec.flags.contains(KeyFlags::INCOMPLETE) {
+        None
+    } else {
+        Some(())
+    }
 }
 
 /// The keyword's place, looked for forwards from a positive start and backwards from a negative one.
+/// Redis stops one short of where it could: a keyword at the very end, or right behind the name, is
+/// none.
 fn find_keyword(keyword: &str, start_from: i32, args: Args<'_>) -> Option<usize> {
     let is_keyword = |index: &usize| is(args.at(*index), keyword);
+    let distance = start_from.unsigned_abs() as usize;
     if start_from > 0 {
-        return (start_from as usize..args.len()).find(is_keyword);
+        (distance..args.len().saturating_sub(1)).find(is_keyword)
+    } else {
+        (2..=args.len().checked_sub(distance)?)
+            .rev()
+            .find(is_keyword)
     }
-    // The argument behind the name is never looked at: Redis stops before it.
-    let start = args.len().checked_sub(start_from.unsigned_abs() as usize)?;
-    (2..=start).rev().find(is_keyword)
 }
 
 /// What Redis falls back to for the commands that have more to it than their specs can say, or whose
@@ -105,16 +134,15 @@ fn by_command(name: &str, args: Args<'_>) -> Vec<KeyRef> {
         "set" => set(args),
         "bitfield" => bitfield(args),
         "sort" => sort(args),
-        "sort_ro" => vec![KeyRef { index: 1, flags: READ }],
+        "sort_ro" => vec![key(1, READ)],
         "migrate" => migrate(args),
         "georadius" | "georadiusbymember" => georadius(args),
         "xread" | "xreadgroup" => xread(args),
         "sintercard" | "lmpop" | "zmpop" | "zdiff" | "zinter" | "zunion" | "zintercard" => {
             counted(None, 1, args)
         }
-        "eval" | "eval_ro" | "evalsha" | "evalsha_ro" | "fcall" | "fcall_ro" | "blmpop" | "bzmpop" => {
-            counted(None, 2, args)
-        }
+        "eval" | "eval_ro" | "evalsha" | "evalsha_ro" | "fcall" | "fcall_ro" | "blmpop"
+        | "bzmpop" => counted(None, 2, args),
         "zdiffstore" | "zinterstore" | "zunionstore" => counted(Some(1), 2, args),
         _ => Vec::new(),
     }
@@ -123,7 +151,7 @@ fn by_command(name: &str, args: Args<'_>) -> Vec<KeyRef> {
 /// `SET key value [GET] …`: reads as well only if asked to.
 fn set(args: Args<'_>) -> Vec<KeyRef> {
     let reads = args.from(3).iter().any(|arg| is(arg, "get"));
-    vec![KeyRef { index: 1, flags: if reads { READ_UPDATE } else { OVERWRITE } }]
+    vec![key(1, if reads { READ_UPDATE } else { OVERWRITE })]
 }
 
 /// `BITFIELD key [GET encoding offset | OVERFLOW … | SET … | INCRBY …]…`: reads only, if nothing but
@@ -142,23 +170,23 @@ fn bitfield(args: Args<'_>) -> Vec<KeyRef> {
             break;
         }
     }
-    vec![KeyRef { index: 1, flags }]
+    vec![key(1, flags)]
 }
 
 /// `SORT key [BY pattern | LIMIT offset count | GET pattern | ASC | DESC | ALPHA | STORE key]…`:
 /// the last STORE counts.
 fn sort(args: Args<'_>) -> Vec<KeyRef> {
-    let mut keys = vec![KeyRef { index: 1, flags: READ }];
+    let mut keys = vec![key(1, READ)];
     let mut at = 2;
     while let Some(word) = args.get(at) {
-        if is(word, "store") && at + 1 < args.len() {
-            // The destination itself is looked at as an option next: Redis does not skip it.
-            keys.truncate(1);
-            keys.push(KeyRef { index: at + 1, flags: OVERWRITE });
-        }
         at += match () {
             _ if is(word, "limit") => 3,
             _ if is(word, "get") || is(word, "by") => 2,
+            _ if is(word, "store") && at + 1 < args.len() => {
+                keys.truncate(1);
+                keys.push(key(at + 1, OVERWRITE));
+                2
+            }
             _ => 1,
         };
     }
@@ -173,7 +201,11 @@ fn migrate(args: Args<'_>) -> Vec<KeyRef> {
         if is(word, "keys") {
             // With a key in the usual place as well it is a syntax error.
             let one_key_too = args.get(3).is_some_and(|key| !key.is_empty());
-            keys = if one_key_too { 0..0 } else { at + 1..args.len() };
+            keys = if one_key_too {
+                0..0
+            } else {
+                at + 1..args.len()
+            };
             break;
         }
         at += match () {
@@ -182,18 +214,18 @@ fn migrate(args: Args<'_>) -> Vec<KeyRef> {
             _ => 1,
         };
     }
-    keys.map(|index| KeyRef { index, flags: READ_DELETE }).collect()
+    keys.map(|index| key(index, READ_DELETE)).collect()
 }
 
 /// `GEORADIUS key … [STORE key | STOREDIST key]`: the last one counts.
 fn georadius(args: Args<'_>) -> Vec<KeyRef> {
-    let mut keys = vec![unflagged(1)];
+    let mut keys = vec![key(1, READ)];
     let mut at = 5;
     while let Some(word) = args.get(at) {
         at += 1;
         if (is(word, "store") || is(word, "storedist")) && at < args.len() {
             keys.truncate(1);
-            keys.push(unflagged(at));
+            keys.push(key(at, OVERWRITE));
             at += 1;
         }
     }
@@ -212,7 +244,9 @@ fn xread(args: Args<'_>) -> Vec<KeyRef> {
             _ if is(word, "streams") => {
                 let (first, rest) = (at + 1, args.len() - at - 1);
                 let keys = if rest.is_multiple_of(2) { rest / 2 } else { 0 };
-                return (first..first + keys).map(unflagged).collect();
+                return (first..first + keys)
+                    .map(|index| key(index, READ))
+                    .collect();
             }
             _ => break,
         };
@@ -226,16 +260,20 @@ fn counted(destination: Option<usize>, number_at: usize, args: Args<'_>) -> Vec<
     let first = number_at + 1;
     let number = args.get(number_at).map_or(0, leading_i32);
     match usize::try_from(number) {
-        Ok(number @ 1..) if number <= args.len().saturating_sub(first) => {
-            (first..first + number).chain(destination).map(unflagged).collect()
-        }
+        Ok(number @ 1..) if number <= args.len().saturating_sub(first) => (first..first + number)
+            .chain(destination)
+            .map(|index| key(index, KeyFlags::default()))
+            .collect(),
         _ => Vec::new(),
     }
 }
 
 /// The number a text begins with, as C's `atoi` sees it: cut off at 32 bits.
 fn leading_i32(text: &[u8]) -> i32 {
-    let text = match text.iter().position(|byte| !matches!(byte, b' ' | b'\t'..=b'\r')) {
+    let text = match text
+        .iter()
+        .position(|byte| !matches!(byte, b' ' | b'\t'..=b'\r'))
+    {
         Some(start) => &text[start..],
         None => return 0,
     };
@@ -244,15 +282,21 @@ fn leading_i32(text: &[u8]) -> i32 {
         [b'+', digits @ ..] => (false, digits),
         digits => (false, digits),
     };
-    let number = digits.iter().take_while(|byte| byte.is_ascii_digit()).fold(0i64, |number, digit| {
-        let digit = i64::from(digit - b'0');
-        number.saturating_mul(10).saturating_add(if negative { -digit } else { digit })
-    });
+    let number =
+        digits
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .fold(0i64, |number, digit| {
+                let digit = i64::from(digit - b'0');
+                number
+                    .saturating_mul(10)
+                    .saturating_add(if negative { -digit } else { digit })
+            });
     number as i32
 }
 
-fn unflagged(index: usize) -> KeyRef {
-    KeyRef { index, flags: KeyFlags::default() }
+fn key(index: usize, flags: KeyFlags) -> KeyRef {
+    KeyRef { index, flags }
 }
 
 fn is(arg: &[u8], word: &str) -> bool {

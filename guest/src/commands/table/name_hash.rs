@@ -4,29 +4,68 @@
 /// How many slots the commands are spread over: a power of two, a quarter of it in use.
 pub const SLOTS: usize = 1024;
 
-/// The slot where a name is looked for first. Letters of either case give the same.
-#[inline]
-pub fn slot(name: &[u8], multiplier: u64) -> usize {
-    // Bit 5 is what tells `a` from `A`. Setting it everywhere makes some other bytes equal too, which
-    // costs a comparison and no more.
-    const FOLD: u64 = 0x2020_2020_2020_2020;
-    let (head, tail) = ends(name);
-    let mixed = (head | FOLD) ^ (tail | FOLD).rotate_left(29) ^ name.len() as u64;
-    (mixed.wrapping_mul(multiplier) >> (64 - SLOTS.trailing_zeros())) as usize
+/// What is looked at of a name, letters of either case made equal: its length and its first and last
+/// eight bytes, which together are all of a name of up to [`Digest::WHOLE`] bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Digest {
+    len: usize,
+    head: u64,
+    tail: u64,
 }
 
-/// The first and the last eight bytes, which overlap or have gaps; every byte of a name up to 16
-/// counts.
+impl Digest {
+    /// Names up to this length are equal if their digests are.
+    #[allow(dead_code, reason = "the build script compares no names")]
+    pub const WHOLE: usize = 16;
+
+    /// Of that name.
+    #[inline]
+    pub fn of(name: &[u8]) -> Self {
+        let (head, tail) = ends(name);
+        Digest {
+            len: name.len(),
+            head: lowercase(head),
+            tail: lowercase(tail),
+        }
+    }
+
+    /// The slot where the name is looked for first.
+    #[inline]
+    pub fn slot(self, multiplier: u64) -> usize {
+        let mixed = self.head ^ self.tail.rotate_left(29) ^ self.len as u64;
+        (mixed.wrapping_mul(multiplier) >> (64 - SLOTS.trailing_zeros())) as usize
+    }
+}
+
+/// The first and the last eight bytes; of a shorter name, the first and last four, two or one.
 #[inline]
 fn ends(name: &[u8]) -> (u64, u64) {
     if let (Some(head), Some(tail)) = (name.first_chunk(), name.last_chunk()) {
         return (u64::from_le_bytes(*head), u64::from_le_bytes(*tail));
     }
     if let (Some(head), Some(tail)) = (name.first_chunk(), name.last_chunk()) {
-        return (u32::from_le_bytes(*head).into(), u32::from_le_bytes(*tail).into());
+        return (
+            u32::from_le_bytes(*head).into(),
+            u32::from_le_bytes(*tail).into(),
+        );
     }
     if let (Some(head), Some(tail)) = (name.first_chunk(), name.last_chunk()) {
-        return (u16::from_le_bytes(*head).into(), u16::from_le_bytes(*tail).into());
+        return (
+            u16::from_le_bytes(*head).into(),
+            u16::from_le_bytes(*tail).into(),
+        );
     }
     (name.first().copied().unwrap_or_default().into(), 0)
+}
+
+/// `to_ascii_lowercase` on eight bytes at once.
+#[inline]
+fn lowercase(bytes: u64) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let low_bits = bytes & (EACH * 0x7f);
+    // Bit 7 of each byte: whether its low seven bits are `A` or more, and whether more than `Z`.
+    let from_a = low_bits + EACH * (0x80 - b'A') as u64;
+    let past_z = low_bits + EACH * (0x7f - b'Z') as u64;
+    let upper = (from_a ^ past_z) & !bytes & (EACH * 0x80);
+    bytes | (upper >> 2)
 }

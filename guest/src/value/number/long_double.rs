@@ -12,8 +12,8 @@ const X87: Format = Format {
     greatest_exponent: 16320,
 };
 
-/// A number of the x87's 80-bit format, which is what Redis on x86 counts INCRBYFLOAT in: its sums
-/// show it (3.0 + 1e-18 differs, 0.1 + 0.2 is 0.3).
+/// A number of the x87's 80-bit format, which is what Redis on x86 counts INCRBYFLOAT in. Replies
+/// show it: 0.1 + 0.2 is 0.3, where doubles give 0.30000000000000004.
 #[derive(Clone, Copy, Debug)]
 pub struct LongDouble {
     negative: bool,

@@ -1,0 +1,149 @@
+//! The server for code that is not async.
+//!
+//! Owns nothing but the waiting: everything else is [`crate::Server`].
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::park;
+
+/// A running Redis server. Stops when it is dropped.
+///
+/// ```
+/// # fn main() -> Result<(), petridis::Error> {
+/// let server = petridis::blocking::Server::start()?;
+/// let connection = std::net::TcpStream::connect(server.addr());
+/// assert!(connection.is_ok());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Server {
+    inner: crate::Server,
+}
+
+/// Settings of a [`Server`] that is not started yet.
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct ServerBuilder {
+    inner: crate::ServerBuilder,
+}
+
+impl ServerBuilder {
+    /// The TCP port; 0, which is the default, for any free one.
+    pub fn port(self, port: u16) -> Self {
+        Self {
+            inner: self.inner.port(port),
+        }
+    }
+
+    /// The addresses to listen on, separated by spaces; 127.0.0.1 without it.
+    pub fn bind(self, addresses: impl Into<String>) -> Self {
+        Self {
+            inner: self.inner.bind(addresses),
+        }
+    }
+
+    /// Listens on a Unix socket too.
+    pub fn unixsocket(self, path: impl AsRef<Path>) -> Self {
+        Self {
+            inner: self.inner.unixsocket(path),
+        }
+    }
+
+    /// All chance in the engine comes from this number; without it, from a random one.
+    pub fn seed(self, seed: u64) -> Self {
+        Self {
+            inner: self.inner.seed(seed),
+        }
+    }
+
+    /// Where the time comes from; without it, from the system.
+    pub fn clock(self, clock: impl Into<Clock>) -> Self {
+        Self {
+            inner: self.inner.clock(clock),
+        }
+    }
+
+    /// A parameter as in redis.conf. Later ones win.
+    pub fn config(self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        Self {
+            inner: self.inner.config(name, value),
+        }
+    }
+
+    /// Bytes of memory that the engine may fill; see [`crate::ServerBuilder::memory_ceiling`].
+    pub fn memory_ceiling(self, bytes: u64) -> Self {
+        Self {
+            inner: self.inner.memory_ceiling(bytes),
+        }
+    }
+
+    /// Starts the server. It accepts connections when this returns.
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::ServerBuilder::start`].
+    pub fn start(self) -> Result<Server, Error> {
+        Ok(Server {
+            inner: park::run(self.inner.start())?,
+        })
+    }
+}
+
+impl Server {
+    /// Starts a server with Redis's default configuration on a free port of 127.0.0.1.
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::ServerBuilder::start`].
+    pub fn start() -> Result<Self, Error> {
+        Self::builder().start()
+    }
+
+    /// A server with settings of one's own.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::default()
+    }
+
+    /// What clients connect to: `redis://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        self.inner.url()
+    }
+
+    /// The first address that it listens on; loopback where it listens on all.
+    pub fn addr(&self) -> SocketAddr {
+        self.inner.addr()
+    }
+
+    /// The TCP port.
+    pub fn port(&self) -> u16 {
+        self.inner.port()
+    }
+
+    /// The Unix socket that it listens on.
+    pub fn unixsocket(&self) -> Option<&Path> {
+        self.inner.unixsocket()
+    }
+
+    /// The number that all chance in this server comes from.
+    pub fn seed(&self) -> u64 {
+        self.inner.seed()
+    }
+
+    /// Stops it and waits until its sockets are closed.
+    pub fn shutdown(self) {
+        park::run(self.inner.shutdown());
+    }
+
+    /// Waits until it has ended, by `SHUTDOWN` for example.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Ended`] if it could not go on.
+    pub fn wait(&self) -> Result<(), Error> {
+        park::run(self.inner.wait())
+    }
+}

@@ -1,0 +1,528 @@
+//! The command line of `petridis`.
+//!
+//! Owns the program's own flags, the files it writes, its signals and its exit status. Redis's
+//! parameters are passed on without knowing what they mean, except where the log goes.
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Parser;
+use petridis::{Error, Server};
+
+use crate::conf::{self, Pair};
+use crate::log;
+
+/// The version of Redis whose behaviour this is.
+const REDIS_VERSION: &str = "8.0.2";
+
+/// Redis's own port.
+const DEFAULT_PORT: &str = "6379";
+
+/// Bytes that the engine may be given at most and at least.
+const LARGEST_MEMORY: u64 = 4 << 30;
+const SMALLEST_MEMORY: u64 = 16 << 20;
+
+/// How long the server may take to end after a signal.
+const STOP_LIMIT: Duration = Duration::from_secs(3);
+
+/// Names of Redis 8.0's parameters, for suggestions only.
+const PARAMETERS: &str = include_str!("parameters.txt");
+
+/// Flags that are not parameters of Redis.
+const OWN_FLAGS: [&str; 5] = ["help", "version", "port-file", "seed", "memory-limit"];
+
+const AFTER_HELP: &str = "\
+Parameters of Redis, as redis-server takes them:
+      --port N                  TCP port [default: 6379]; 0 for any free one
+      --bind ADDRESS...         Addresses to listen on [default: 127.0.0.1]
+      --unixsocket PATH         Listen on a Unix socket too
+      --unixsocketperm MODE     Permissions of that socket, octal
+      --requirepass PASSWORD    Clients must authenticate
+      --databases N             Number of databases
+      --maxclients N            Connections at a time
+      --maxmemory SIZE          Evict or refuse beyond this, see --maxmemory-policy
+      --timeout SECONDS         Close idle connections
+      --tcp-keepalive SECONDS   Ask silent peers whether they are there
+      --loglevel LEVEL          debug, verbose, notice, warning or nothing
+      --logfile PATH            Log to a file instead of standard error
+      --NAME VALUE...           Any other parameter of redis.conf
+
+A parameter given here wins over the file. Everything is kept in memory and gone at the end.
+Standard output tells when the server is ready; the log goes to standard error.";
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "petridis",
+    version = concat!(env!("CARGO_PKG_VERSION"), " (Redis 8.0.2)"),
+    about = "Redis in a dish: a sandboxed Redis server for tests and development",
+    override_usage = "petridis [redis.conf] [OPTIONS] [--NAME VALUE...]\n       \
+                      petridis component -o FILE",
+    after_help = AFTER_HELP
+)]
+struct Flags {
+    /// A configuration file; `-` for standard input
+    #[arg(value_name = "redis.conf")]
+    config: Option<PathBuf>,
+
+    /// Write the port to this file once the server listens; removed at the end
+    #[arg(long, value_name = "FILE")]
+    port_file: Option<PathBuf>,
+
+    /// The number that all chance comes from [default: a random one, shown in the log]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+
+    /// Memory that the engine may fill [default: 3584mb]
+    #[arg(long, value_name = "SIZE", value_parser = memory)]
+    memory_limit: Option<u64>,
+}
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "petridis component",
+    about = "Writes the engine as a WebAssembly component, for any runtime that has components"
+)]
+struct ComponentFlags {
+    /// Where to write it; `-` for standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+}
+
+fn memory(text: &str) -> Result<u64, String> {
+    match conf::size(text) {
+        None => Err("a size is a number with a unit: 512mb, 2gb".to_owned()),
+        Some(bytes) if !(SMALLEST_MEMORY..=LARGEST_MEMORY).contains(&bytes) => {
+            Err("it must be between 16mb and 4gb".to_owned())
+        }
+        Some(bytes) => Ok(bytes),
+    }
+}
+
+/// What went wrong, and the exit status for it.
+enum Failure {
+    /// Clap's own: help and version are among them.
+    Usage(clap::Error),
+    /// A flag, parameter or file that cannot be used: 2.
+    Config(anyhow::Error),
+    /// Anything that happened later: 1.
+    Run(anyhow::Error),
+}
+
+/// Runs the program.
+pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let (error, status) = match start(arguments) {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::Usage(error)) => {
+            // Help goes to standard output, mistakes to standard error.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+        Err(Failure::Config(error)) => (error, 2),
+        Err(Failure::Run(error)) => (error, 1),
+    };
+    let _ = writeln!(io::stderr(), "petridis: {error:#}");
+    ExitCode::from(status)
+}
+
+fn start(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
+    let mut arguments = arguments.into_iter();
+    let program = arguments.next().unwrap_or_else(|| "petridis".into());
+    let arguments: Vec<OsString> = arguments.collect();
+    if arguments.first().is_some_and(|first| first == "component") {
+        let flags = ComponentFlags::try_parse_from(arguments).map_err(Failure::Usage)?;
+        return write_component(&flags.output).map_err(Failure::Run);
+    }
+    let (own, parameters) = separate(arguments).map_err(Failure::Config)?;
+    let flags =
+        Flags::try_parse_from(std::iter::once(program).chain(own)).map_err(Failure::Usage)?;
+    let mut config = vec![("port".to_owned(), DEFAULT_PORT.to_owned())];
+    if let Some(path) = &flags.config {
+        config.extend(conf::read(path).map_err(Failure::Config)?);
+    }
+    config.extend(parameters);
+    serve(&flags, config)
+}
+
+fn write_component(output: &Path) -> Result<()> {
+    let bytes = petridis::component();
+    if output == Path::new("-") {
+        return io::stdout()
+            .lock()
+            .write_all(bytes)
+            .context("writing the component");
+    }
+    std::fs::write(output, bytes).with_context(|| format!("writing {}", output.display()))
+}
+
+/// Separates the program's own flags from Redis's parameters: `--name`, and the values up to the
+/// next `--`.
+fn separate(arguments: Vec<OsString>) -> Result<(Vec<OsString>, Vec<Pair>)> {
+    let mut own = Vec::new();
+    let mut parameters = Vec::new();
+    let mut arguments = arguments.into_iter().peekable();
+    while let Some(argument) = arguments.next() {
+        let name = argument.to_str().and_then(|text| text.strip_prefix("--"));
+        let Some(name) = name.filter(|name| !name.is_empty()) else {
+            own.push(argument);
+            continue;
+        };
+        let (name, assigned) = match name.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (name, None),
+        };
+        if OWN_FLAGS.contains(&name) {
+            let takes_value = !matches!(name, "help" | "version");
+            let alone = takes_value && assigned.is_none();
+            own.push(argument);
+            own.extend(alone.then(|| arguments.next()).flatten());
+            continue;
+        }
+        let mut values: Vec<String> = assigned.into_iter().collect();
+        let is_value = |next: &OsString| !next.as_encoded_bytes().starts_with(b"--");
+        while values.len() < 1024
+            && let Some(value) = arguments.next_if(is_value)
+        {
+            let Ok(value) = value.into_string() else {
+                bail!("--{name}: the value is not UTF-8")
+            };
+            values.push(value);
+        }
+        let pair =
+            conf::pair(name, &values).with_context(|| format!("--{name}{}", suggestion(name)))?;
+        parameters.push(pair);
+    }
+    Ok((own, parameters))
+}
+
+/// What may have been meant by a name that nobody knows; nothing for a name that is known.
+fn suggestion(name: &str) -> String {
+    let names = || PARAMETERS.lines().chain(OWN_FLAGS);
+    let name = name.to_ascii_lowercase();
+    if names().any(|known| known == name) {
+        return String::new();
+    }
+    let nearest = names().max_by(|one, other| {
+        strsim::jaro_winkler(one, &name).total_cmp(&strsim::jaro_winkler(other, &name))
+    });
+    match nearest {
+        Some(nearest) if strsim::jaro_winkler(nearest, &name) > 0.85 => {
+            format!(" (did you mean --{nearest}?)")
+        }
+        _ => String::new(),
+    }
+}
+
+/// The last value of a parameter.
+fn last<'a>(config: &'a [Pair], name: &str) -> Option<&'a str> {
+    config
+        .iter()
+        .rev()
+        .find(|pair| pair.0 == name)
+        .map(|pair| pair.1.as_str())
+}
+
+fn serve(flags: &Flags, config: Vec<Pair>) -> Result<(), Failure> {
+    install_log(&config).map_err(Failure::Config)?;
+    raise_file_limit(&config);
+    if last(&config, "daemonize").is_some_and(|value| value.eq_ignore_ascii_case("yes")) {
+        tracing::warn!("daemonize is not supported: the server stays in the foreground");
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()
+        .context("starting the runtime")
+        .map_err(Failure::Run)?;
+    runtime.block_on(async {
+        // Before the sockets, so that nothing that could end the process goes by unseen.
+        let signal = Signals::listen().map_err(|error| Failure::Run(error.into()))?;
+        let names: Vec<String> = config.iter().map(|pair| pair.0.clone()).collect();
+        let server = build(flags, config).start().await;
+        let server = server.map_err(|error| explain(error, &names))?;
+        let port_file = flags
+            .port_file
+            .as_deref()
+            .map(|path| PortFile::write(path, server.port()));
+        let _port_file = port_file.transpose().map_err(Failure::Run)?;
+        announce(&server).map_err(Failure::Run)?;
+        run_until_end(server, signal).await.map_err(Failure::Run)
+    })
+}
+
+fn install_log(config: &[Pair]) -> Result<()> {
+    let level = match last(config, "loglevel") {
+        None => tracing::level_filters::LevelFilter::INFO,
+        Some(name) => log::level(name).with_context(|| {
+            format!("loglevel {name}: it is debug, verbose, notice, warning or nothing")
+        })?,
+    };
+    let file = last(config, "logfile")
+        .filter(|file| !file.is_empty())
+        .map(Path::new);
+    log::install(level, file).with_context(|| {
+        format!(
+            "can't open the log file {}",
+            file.unwrap_or(Path::new("")).display()
+        )
+    })
+}
+
+/// Lets the process have as many connections as `maxclients` says, if the system allows.
+fn raise_file_limit(config: &[Pair]) {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let clients = last(config, "maxclients").and_then(|value| value.parse::<u64>().ok());
+        // As Redis: some for listening sockets, files and the like.
+        let wanted = clients.unwrap_or(10_000).saturating_add(32);
+        let now = getrlimit(Resource::Nofile);
+        let enough = now.current.is_none_or(|current| current >= wanted);
+        let current = now.maximum.map_or(wanted, |maximum| maximum.min(wanted));
+        if !enough
+            && let Err(error) = setrlimit(
+                Resource::Nofile,
+                Rlimit {
+                    current: Some(current),
+                    maximum: now.maximum,
+                },
+            )
+        {
+            tracing::warn!(
+                "The limit of open files stays at {:?}: {error}",
+                now.current
+            );
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = config;
+}
+
+fn build(flags: &Flags, config: Vec<Pair>) -> petridis::ServerBuilder {
+    let mut builder = Server::builder();
+    if let Some(seed) = flags.seed {
+        builder = builder.seed(seed);
+    }
+    if let Some(bytes) = flags.memory_limit {
+        builder = builder.memory_ceiling(bytes);
+    }
+    if let Some(path) = &flags.config {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        builder = builder.fact("config_file", path.display().to_string());
+    }
+    config.into_iter().fold(builder, |builder, (name, value)| {
+        builder.config(name, value)
+    })
+}
+
+/// Says what to do about a server that did not start.
+fn explain(error: Error, names: &[String]) -> Failure {
+    match error {
+        Error::Config(sentence) => {
+            let hint: String = names
+                .iter()
+                .filter(|name| sentence.to_ascii_lowercase().contains(name.as_str()))
+                .map(|name| suggestion(name))
+                .collect();
+            Failure::Config(anyhow::anyhow!("{sentence}{hint}"))
+        }
+        Error::Listen { address, reason } if reason.kind() == io::ErrorKind::AddrInUse => {
+            Failure::Run(anyhow::anyhow!(
+                "{address} is in use: stop who listens there, or take another port with \
+                 --port N, or any free one with --port 0"
+            ))
+        }
+        error => Failure::Run(error.into()),
+    }
+}
+
+/// Says on standard output, at once, that clients can come.
+fn announce(server: &Server) -> Result<()> {
+    tracing::info!("Seed {}", server.seed());
+    let mut text = log::line(
+        '*',
+        &format!(
+            "Petridis {} (Redis {REDIS_VERSION}) listening on {}",
+            env!("CARGO_PKG_VERSION"),
+            server.url()
+        ),
+    );
+    text += &log::line('*', "Ready to accept connections tcp");
+    if server.unixsocket().is_some() {
+        text += &log::line('*', "Ready to accept connections unix");
+    }
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // Whoever started it does not listen; that is no reason not to serve.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("writing to standard output"),
+    }
+}
+
+/// The file that tells a script the port. It appears whole, and goes with the server.
+struct PortFile(PathBuf);
+
+impl PortFile {
+    fn write(path: &Path, port: u16) -> Result<Self> {
+        let name = path
+            .file_name()
+            .context("--port-file needs the name of a file")?;
+        let mut draft = name.to_owned();
+        draft.push(format!(".{}.tmp", std::process::id()));
+        let draft = path.with_file_name(draft);
+        let written = std::fs::write(&draft, format!("{port}\n"))
+            .and_then(|()| std::fs::rename(&draft, path));
+        if written.is_err() {
+            // It may not even exist.
+            let _ = std::fs::remove_file(&draft);
+        }
+        written.with_context(|| format!("writing the port to {}", path.display()))?;
+        Ok(Self(path.to_owned()))
+    }
+}
+
+impl Drop for PortFile {
+    fn drop(&mut self) {
+        // Whoever read it may have removed it.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+async fn run_until_end(server: Server, mut signals: Signals) -> Result<()> {
+    let signal = tokio::select! {
+        ended = server.wait() => {
+            ended?;
+            tracing::info!("The server is now ready to exit, bye bye...");
+            return Ok(());
+        }
+        signal = signals.next() => signal,
+    };
+    tracing::info!("Received {signal} scheduling shutdown...");
+    tokio::select! {
+        stopped = tokio::time::timeout(STOP_LIMIT, server.shutdown()) => {
+            ensure!(stopped.is_ok(), "the engine is busy and was left");
+            tracing::info!("The server is now ready to exit, bye bye...");
+            Ok(())
+        }
+        _ = signals.next() => bail!("You insist... exiting now."),
+    }
+}
+
+/// The signals that end a server.
+struct Signals {
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    #[cfg(unix)]
+    fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    #[cfg(unix)]
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn listen() -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    #[cfg(not(unix))]
+    async fn next(&mut self) -> &'static str {
+        match tokio::signal::ctrl_c().await {
+            Ok(()) => "CTRL-C",
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn separated(line: &str) -> (Vec<String>, Vec<String>) {
+        let arguments = line.split_whitespace().map(OsString::from).collect();
+        let (own, parameters) = separate(arguments).expect(line);
+        let own = own
+            .into_iter()
+            .map(|word| word.into_string().expect("UTF-8"))
+            .collect();
+        (
+            own,
+            parameters
+                .into_iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect(),
+        )
+    }
+
+    #[test]
+    fn parameters_take_values_until_the_next_flag() {
+        let (own, parameters) = separated(
+            "redis.conf --port 7000 --save 60 1 --seed 7 --bind 127.0.0.1 -::1 --maxmemory=1mb",
+        );
+        assert_eq!(own, ["redis.conf", "--seed", "7"]);
+        assert_eq!(
+            parameters,
+            [
+                "port=7000",
+                "save=60 1",
+                "bind=127.0.0.1 -::1",
+                "maxmemory=1mb"
+            ]
+        );
+        let (_, parameters) = separated("--client-output-buffer-limit normal 0 0 0");
+        assert_eq!(parameters, ["client-output-buffer-limit=normal 0 0 0"]);
+    }
+
+    #[test]
+    fn an_empty_value_is_a_value() {
+        let arguments = vec!["--save".into(), "".into()];
+        let (_, parameters) = separate(arguments).expect("valid");
+        assert_eq!(parameters, [("save".to_owned(), String::new())]);
+    }
+
+    #[test]
+    fn a_parameter_without_a_value_is_refused_with_what_was_meant() {
+        let error = separate(vec!["--maxmemroy".into(), "--port".into()]).expect_err("no value");
+        assert!(format!("{error:#}").contains("--maxmemory?"), "{error:#}");
+    }
+
+    #[test]
+    fn near_misses_are_recognised() {
+        assert_eq!(suggestion("maxclient"), " (did you mean --maxclients?)");
+        assert_eq!(suggestion("maxmemory"), "");
+        assert_eq!(suggestion("zzz"), "");
+    }
+
+    #[test]
+    fn memory_has_bounds() {
+        assert_eq!(memory("512mb"), Ok(512 << 20));
+        assert!(memory("1mb").is_err());
+        assert!(memory("8gb").is_err());
+        assert!(memory("much").is_err());
+    }
+
+    #[test]
+    fn the_flags_are_consistent() {
+        Flags::command().debug_assert();
+        ComponentFlags::command().debug_assert();
+    }
+}

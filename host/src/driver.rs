@@ -1,0 +1,209 @@
+//! The owner of one engine: takes what happened, tells the engine, carries out what it wants done.
+//!
+//! Owns the order of a turn and the time of the next one. Knows nothing of sockets and RESP.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::{Instant as TokioInstant, Sleep};
+
+use crate::bindings::{Effects, Event, Send};
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::instance::{Instance, log};
+use crate::net::{Batch, Hub};
+
+/// What every client hears when the engine has failed.
+const FAREWELL: &[u8] =
+    b"-ERR Petridis: the engine failed and was replaced by a clean one; all data is gone\r\n";
+
+/// How long the last replies may take when the engine wants to end, and how often that is looked at.
+const FLUSH_LIMIT: Duration = Duration::from_secs(1);
+const FLUSH_LOOK: Duration = Duration::from_millis(2);
+
+/// The longest time to sleep without looking at the clock again.
+const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
+
+/// Runs one engine for the connections of a hub.
+pub(crate) struct Driver {
+    instance: Instance,
+    clock: Clock,
+    hub: Rc<Hub>,
+    /// The batch of the current turn; its buffers and the hub's alternate.
+    batch: Batch,
+    /// When the engine wants the next turn at the latest.
+    wake_at_us: Option<u64>,
+    alarm: Alarm,
+}
+
+/// What follows a turn.
+enum Next {
+    Wait,
+    Again,
+    Exit,
+}
+
+impl Driver {
+    pub(crate) fn new(instance: Instance, clock: Clock, hub: Rc<Hub>) -> Self {
+        Self {
+            instance,
+            clock,
+            hub,
+            batch: Batch::default(),
+            wake_at_us: None,
+            alarm: Alarm::default(),
+        }
+    }
+
+    /// Runs until the engine or the hub's owner wants it to end.
+    pub(crate) async fn run(mut self) -> Result<(), Error> {
+        if let Clock::Manual(clock) = &self.clock {
+            let mut moved = clock.watch();
+            let hub = self.hub.clone();
+            tokio::task::spawn_local(async move {
+                while moved.changed().await.is_ok() {
+                    hub.wake();
+                }
+            });
+        }
+        // The first turn tells when the next one is wanted.
+        self.hub.wake();
+        while !self.hub.is_stopping() {
+            match self.turn()? {
+                Next::Wait => poll_fn(|cx| self.poll_due(cx)).await,
+                // Sockets are served in between: this yields to the operating system's events.
+                Next::Again => tokio::task::yield_now().await,
+                Next::Exit => {
+                    self.flush().await;
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Ready when something happened or the time has come.
+    fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.hub.poll_due(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        match (self.wake_at_us, &self.clock) {
+            // A manual clock wakes the hub when it is moved.
+            (None, _) | (_, Clock::Manual(_)) => Poll::Pending,
+            (Some(at_us), Clock::System) => self.alarm.poll(cx, at_us, &self.clock),
+        }
+    }
+
+    fn turn(&mut self) -> Result<Next, Error> {
+        self.hub.take(&mut self.batch);
+        let now_us = self.clock.now_us();
+        match self
+            .instance
+            .step(now_us, &self.batch.events, &self.batch.bytes)
+        {
+            Ok(effects) => {
+                let next = self.carry_out(effects, now_us);
+                self.batch.clear();
+                Ok(next)
+            }
+            Err(Error::Trapped(_)) => {
+                self.batch.clear();
+                self.hub.close_all(FAREWELL);
+                self.wake_at_us = None;
+                self.instance.revive()?;
+                Ok(Next::Again)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn carry_out(&mut self, effects: Effects, now_us: u64) -> Next {
+        effects.logs.iter().for_each(log);
+        if !effects.sends.is_empty() {
+            send(&self.hub, Bytes::from(effects.bytes), &effects.sends);
+        }
+        for close in effects.closes {
+            self.hub.close(close.connection, close.flush);
+        }
+        // A number is free again only now: what the engine sent in this turn was meant for the
+        // connection that had it.
+        for event in &self.batch.events {
+            if let Event::Closed(connection) = event {
+                self.hub.forget(*connection);
+            }
+        }
+        self.wake_at_us = effects.wake_at_us;
+        if effects.exit {
+            Next::Exit
+        } else if effects.wake_at_us.is_some_and(|at_us| at_us <= now_us) {
+            Next::Again
+        } else {
+            Next::Wait
+        }
+    }
+
+    /// Gives the last replies a moment to leave.
+    async fn flush(&self) {
+        let limit = TokioInstant::now() + FLUSH_LIMIT;
+        while self.hub.has_backlog() && TokioInstant::now() < limit {
+            tokio::time::sleep(FLUSH_LOOK).await;
+        }
+    }
+}
+
+/// Hands out the bytes of a turn, those that follow each other to one connection in one piece.
+fn send(hub: &Hub, bytes: Bytes, sends: &[Send]) {
+    let mut from = 0;
+    for group in sends.chunk_by(|one, next| one.connection == next.connection) {
+        let length: usize = group.iter().map(|send| send.length as usize).sum();
+        let to = (from + length).min(bytes.len());
+        if let Some(first) = group.first() {
+            hub.send(first.connection, &bytes, from, to);
+        }
+        from = to;
+    }
+}
+
+/// A timer that is moved only when the engine wants to be woken earlier than it rings: most turns
+/// do not touch it.
+#[derive(Default)]
+struct Alarm {
+    sleep: Option<Pin<Box<Sleep>>>,
+    rings_at_us: Option<u64>,
+}
+
+impl Alarm {
+    fn poll(&mut self, cx: &mut Context<'_>, at_us: u64, clock: &Clock) -> Poll<()> {
+        loop {
+            if self
+                .rings_at_us
+                .is_none_or(|rings_at_us| at_us < rings_at_us)
+            {
+                let now_us = clock.now_us();
+                let Some(delay_us) = at_us.checked_sub(now_us).filter(|delay_us| *delay_us > 0)
+                else {
+                    return Poll::Ready(());
+                };
+                let delay = Duration::from_micros(delay_us).min(LONGEST_SLEEP);
+                let deadline = TokioInstant::now() + delay;
+                match &mut self.sleep {
+                    Some(sleep) => sleep.as_mut().reset(deadline),
+                    None => self.sleep = Some(Box::pin(tokio::time::sleep_until(deadline))),
+                }
+                self.rings_at_us = Some(at_us);
+            }
+            let Some(sleep) = &mut self.sleep else {
+                return Poll::Pending;
+            };
+            if pin!(sleep).as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            // Rung, maybe for an earlier wish: the clock decides.
+            self.rings_at_us = None;
+        }
+    }
+}

@@ -1,0 +1,657 @@
+//! Sockets: listeners, connections, and what waits to be sent to them.
+//!
+//! Owns every connection and the batch of what happened on them since the engine was last told.
+//! Knows nothing of RESP and never calls the engine: the driver takes the batch and carries out
+//! what the engine wants done.
+//!
+//! One task serves one connection. All tasks that one wake-up of the operating system makes ready
+//! read into the same batch and run before the driver, which was queued behind the first of them;
+//! so a batch costs one call of the engine however many connections it holds. The driver writes
+//! replies straight to the sockets; only what a socket does not take goes through an outbox and
+//! the connection's task.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use bytes::{Buf, BufMut, Bytes};
+use slab::Slab;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream, tcp};
+#[cfg(unix)]
+use tokio::net::{UnixListener, UnixStream, unix};
+use tokio::time::Sleep;
+
+use crate::bindings::{Event, Opened, Received, Transport, Unsent};
+
+/// Bytes of input after which the engine is told before anything else is read.
+const FULL_BATCH: usize = 1 << 20;
+
+/// Bytes that one connection may bring per turn at first, and when it has shown that it brings
+/// much.
+const WINDOW: usize = 16 << 10;
+const LARGEST_WINDOW: usize = 256 << 10;
+
+/// Bytes waiting for a peer that takes nothing: beyond the first nothing is read from it any more;
+/// at the second the connection is given up.
+const READ_GATE: u64 = 64 << 20;
+const LARGEST_BACKLOG: u64 = 1 << 30;
+
+/// Bytes that are copied together in an outbox rather than kept as pieces of a shared buffer.
+const SMALL_PIECE: usize = 32 << 10;
+
+/// How long a connection that is to be closed may take to accept what waits for it.
+const LINGER: Duration = Duration::from_secs(10);
+
+/// How long to wait before accepting again when the process has no file descriptor left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Everything that the tasks of one server share. One thread, so plain cells.
+#[derive(Default)]
+pub(crate) struct Hub {
+    batch: RefCell<Batch>,
+    connections: RefCell<Slab<Rc<Connection>>>,
+    /// The driver's waker, while it waits.
+    driver: RefCell<Option<Waker>>,
+    /// Whether the driver has something to do.
+    due: Cell<bool>,
+    stopping: Cell<bool>,
+    /// Counts the batches taken, to tell whether a connection's last bytes were seen.
+    turn: Cell<u64>,
+    /// Tasks that wait for the batch to be taken because it is full.
+    held_back: RefCell<Vec<Waker>>,
+}
+
+/// What happened since the engine was last told.
+#[derive(Default)]
+pub(crate) struct Batch {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) events: Vec<Event>,
+}
+
+impl Batch {
+    pub(crate) fn clear(&mut self) {
+        self.events.clear();
+        self.bytes.clear();
+        // One enormous batch is not kept for ever.
+        self.bytes.shrink_to(4 * FULL_BATCH);
+    }
+}
+
+impl Hub {
+    /// Sees to it that the driver takes a turn.
+    pub(crate) fn wake(&self) {
+        if !self.due.replace(true)
+            && let Some(driver) = &*self.driver.borrow()
+        {
+            driver.wake_by_ref();
+        }
+    }
+
+    /// Ready when there is something for the driver to do.
+    pub(crate) fn poll_due(&self, cx: &Context<'_>) -> Poll<()> {
+        if self.due.replace(false) {
+            return Poll::Ready(());
+        }
+        let mut driver = self.driver.borrow_mut();
+        if !driver
+            .as_ref()
+            .is_some_and(|waker| waker.will_wake(cx.waker()))
+        {
+            *driver = Some(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// Asks the driver to end.
+    pub(crate) fn stop(&self) {
+        self.stopping.set(true);
+        self.wake();
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.get()
+    }
+
+    /// Exchanges the batch for an empty one.
+    pub(crate) fn take(&self, empty: &mut Batch) {
+        std::mem::swap(&mut *self.batch.borrow_mut(), empty);
+        self.turn.set(self.turn.get() + 1);
+        self.held_back.borrow_mut().drain(..).for_each(Waker::wake);
+    }
+
+    fn report(&self, event: Event) {
+        self.batch.borrow_mut().events.push(event);
+        self.wake();
+    }
+
+    /// Sends to a connection. One that is gone meanwhile is passed over.
+    pub(crate) fn send(&self, number: u32, all: &Bytes, from: usize, to: usize) {
+        let connections = self.connections.borrow();
+        let Some(connection) = connections.get(number as usize) else {
+            return;
+        };
+        connection.send(self, all, from, to);
+    }
+
+    /// Closes a connection that the engine wants closed and frees its number.
+    pub(crate) fn close(&self, number: u32, flush: bool) {
+        let Some(connection) = self.connections.borrow_mut().try_remove(number as usize) else {
+            return;
+        };
+        if connection.outbox.borrow().reported > 0 {
+            // Of a connection that the engine has forgotten it is told nothing more.
+            self.batch.borrow_mut().events.retain(
+                |event| !matches!(event, Event::Unsent(unsent) if unsent.connection == number),
+            );
+        }
+        connection.end(flush);
+    }
+
+    /// Frees the number of a connection once the engine knows that the peer is gone.
+    pub(crate) fn forget(&self, number: u32) {
+        self.connections.borrow_mut().try_remove(number as usize);
+    }
+
+    /// Sends a last message to everyone and closes all connections.
+    pub(crate) fn close_all(&self, farewell: &'static [u8]) {
+        let farewell = Bytes::from_static(farewell);
+        let connections = std::mem::take(&mut *self.connections.borrow_mut());
+        for (_, connection) in &connections {
+            connection.send(self, &farewell, 0, farewell.len());
+            connection.end(true);
+        }
+        // Whatever was just reported concerns connections that no longer exist.
+        self.batch.borrow_mut().clear();
+    }
+
+    /// Whether something waits to be sent to anyone.
+    pub(crate) fn has_backlog(&self) -> bool {
+        self.connections
+            .borrow()
+            .iter()
+            .any(|(_, connection)| connection.backlog() > 0)
+    }
+
+    fn admit(self: &Rc<Self>, socket: Socket, keepalive: Option<Duration>) {
+        let (reader, writer, transport, peer, local) = match socket {
+            Socket::Tcp(stream) => {
+                prepare(&stream, keepalive);
+                let peer = address(stream.peer_addr());
+                let local = address(stream.local_addr());
+                let (reader, writer) = stream.into_split();
+                (
+                    Reader::Tcp(reader),
+                    Writer::Tcp(writer),
+                    Transport::Tcp,
+                    peer,
+                    local,
+                )
+            }
+            #[cfg(unix)]
+            Socket::Unix(stream, path) => {
+                let (reader, writer) = stream.into_split();
+                let name = format!("{path}:0");
+                (
+                    Reader::Unix(reader),
+                    Writer::Unix(writer),
+                    Transport::Unix,
+                    name.clone(),
+                    name,
+                )
+            }
+        };
+        let mut connections = self.connections.borrow_mut();
+        let slot = connections.vacant_entry();
+        let Ok(number) = u32::try_from(slot.key()) else {
+            return;
+        };
+        let connection = Rc::new(Connection {
+            number,
+            writer: RefCell::new(writer),
+            outbox: RefCell::default(),
+            state: Cell::new(State::Open),
+            task: RefCell::new(None),
+            heard_in: Cell::new(u64::MAX),
+        });
+        slot.insert(connection.clone());
+        drop(connections);
+        self.report(Event::Opened(Opened {
+            connection: number,
+            transport,
+            peer,
+            local,
+        }));
+        tokio::task::spawn_local(converse(self.clone(), connection, reader));
+    }
+
+    /// Reads once from a connection into the batch. Returns how much there was; 0 is the end.
+    fn poll_receive(
+        &self,
+        cx: &mut Context<'_>,
+        connection: &Connection,
+        reader: &mut Reader,
+        window: usize,
+    ) -> Poll<io::Result<usize>> {
+        let batch = &mut *self.batch.borrow_mut();
+        if batch.bytes.len() >= FULL_BATCH {
+            self.held_back.borrow_mut().push(cx.waker().clone());
+            return Poll::Pending;
+        }
+        batch.bytes.reserve(window);
+        let mut room = (&mut batch.bytes).limit(window);
+        // A read that is dropped while pending has taken nothing.
+        let length = ready!(pin!(reader.read_buf(&mut room)).as_mut().poll(cx))?;
+        if length > 0 {
+            // No window is that large.
+            let bytes = u32::try_from(length).unwrap_or(u32::MAX);
+            let received = Received {
+                connection: connection.number,
+                length: bytes,
+            };
+            batch.events.push(Event::Received(received));
+            connection.heard_in.set(self.turn.get());
+            self.wake();
+        }
+        Poll::Ready(Ok(length))
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum State {
+    Open,
+    /// Writing failed; the engine does not know yet that the peer is gone.
+    Broken,
+    /// To be closed as soon as the outbox is empty. The engine has forgotten it.
+    Ending,
+    /// Over: the task ends.
+    Over,
+}
+
+/// One connection, shared by the table, the driver and its own task.
+struct Connection {
+    number: u32,
+    writer: RefCell<Writer>,
+    outbox: RefCell<Outbox>,
+    state: Cell<State>,
+    task: RefCell<Option<Waker>>,
+    /// The turn in which bytes were last read; one that never comes if none were.
+    heard_in: Cell<u64>,
+}
+
+/// What waits for a peer that does not take it.
+#[derive(Default)]
+struct Outbox {
+    pieces: VecDeque<Bytes>,
+    /// Small pieces after those, copied together.
+    tail: Vec<u8>,
+    bytes: u64,
+    /// What the engine was last told of `bytes`.
+    reported: u64,
+}
+
+impl Outbox {
+    fn push(&mut self, all: &Bytes, from: usize, to: usize) {
+        let length = to - from;
+        self.bytes += length as u64;
+        // A piece keeps the whole buffer alive, so it must be most of it.
+        if length >= SMALL_PIECE && length >= all.len() / 2 {
+            self.seal();
+            self.pieces.push_back(all.slice(from..to));
+        } else {
+            self.tail.extend_from_slice(&all[from..to]);
+            if self.tail.len() >= SMALL_PIECE {
+                self.seal();
+            }
+        }
+    }
+
+    fn seal(&mut self) {
+        if !self.tail.is_empty() {
+            self.pieces
+                .push_back(Bytes::from(std::mem::take(&mut self.tail)));
+        }
+    }
+
+    /// The next bytes to send.
+    fn front(&mut self) -> Option<&Bytes> {
+        if self.pieces.is_empty() {
+            self.seal();
+        }
+        self.pieces.front()
+    }
+
+    fn sent(&mut self, length: usize) {
+        self.bytes -= length as u64;
+        if let Some(front) = self.pieces.front_mut() {
+            front.advance(length);
+            if front.is_empty() {
+                self.pieces.pop_front();
+            }
+        }
+    }
+
+    /// What the engine should be told about the backlog, if it has changed enough to matter.
+    fn news(&mut self) -> Option<u64> {
+        let (now, told) = (self.bytes, self.reported);
+        let matters = match (now, told) {
+            (0, 0) => false,
+            (0, _) | (_, 0) => true,
+            _ => now >= told.saturating_mul(2) || now <= told / 2,
+        };
+        matters.then(|| {
+            self.reported = now;
+            now
+        })
+    }
+}
+
+impl Connection {
+    fn backlog(&self) -> u64 {
+        self.outbox.borrow().bytes
+    }
+
+    fn wake(&self) {
+        if let Some(task) = &*self.task.borrow() {
+            task.wake_by_ref();
+        }
+    }
+
+    /// Sends at once what the socket takes; the rest waits in the outbox.
+    fn send(&self, hub: &Hub, all: &Bytes, mut from: usize, to: usize) {
+        if self.state.get() != State::Open {
+            return;
+        }
+        let mut outbox = self.outbox.borrow_mut();
+        if outbox.bytes == 0 {
+            let writer = self.writer.borrow();
+            while from < to {
+                match writer.try_write(&all[from..to]) {
+                    Ok(length) => from += length,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(_) => {
+                        self.broke();
+                        return;
+                    }
+                }
+            }
+        }
+        if from == to {
+            return;
+        }
+        let was_empty = outbox.bytes == 0;
+        outbox.push(all, from, to);
+        if outbox.bytes > LARGEST_BACKLOG {
+            tracing::warn!(
+                "Connection {} is given up: {} bytes wait for it",
+                self.number,
+                outbox.bytes
+            );
+            self.broke();
+            return;
+        }
+        let news = outbox.news();
+        drop(outbox);
+        if was_empty {
+            self.wake();
+        }
+        self.tell(hub, news);
+    }
+
+    fn tell(&self, hub: &Hub, backlog: Option<u64>) {
+        if let Some(bytes) = backlog
+            && self.state.get() == State::Open
+        {
+            hub.report(Event::Unsent(Unsent {
+                connection: self.number,
+                bytes,
+            }));
+        }
+    }
+
+    fn broke(&self) {
+        if self.state.get() == State::Open {
+            self.state.set(State::Broken);
+            self.wake();
+        }
+    }
+
+    /// Ends the connection from this side.
+    fn end(&self, flush: bool) {
+        let waits = flush && self.state.get() == State::Open && self.backlog() > 0;
+        self.state
+            .set(if waits { State::Ending } else { State::Over });
+        self.wake();
+    }
+
+    /// Ends the connection from the other side: the engine is told, and frees the number then.
+    fn lost(&self, hub: &Hub) {
+        self.state.set(State::Over);
+        hub.report(Event::Closed(self.number));
+    }
+
+    /// Sends from the outbox until it is empty or the socket takes no more.
+    fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut outbox = self.outbox.borrow_mut();
+        let mut writer = self.writer.borrow_mut();
+        while let Some(front) = outbox.front() {
+            let length = ready!(writer.poll_write(cx, front))?;
+            if length == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            outbox.sent(length);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Sends and receives what can be sent and received; ready when the connection is over.
+    fn poll(
+        &self,
+        cx: &mut Context<'_>,
+        hub: &Hub,
+        reader: &mut Reader,
+        window: &mut usize,
+    ) -> Poll<()> {
+        if self.task.borrow().is_none() {
+            *self.task.borrow_mut() = Some(cx.waker().clone());
+        }
+        loop {
+            if matches!(self.state.get(), State::Open | State::Ending) && self.backlog() > 0 {
+                let flushed = self.poll_flush(cx);
+                let news = self.outbox.borrow_mut().news();
+                self.tell(hub, news);
+                match flushed {
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(_)) if self.state.get() == State::Ending => {
+                        return Poll::Ready(());
+                    }
+                    Poll::Ready(Err(_)) => self.broke(),
+                    Poll::Pending if self.state.get() == State::Ending => return Poll::Pending,
+                    Poll::Pending => {}
+                }
+            }
+            match self.state.get() {
+                State::Open => {}
+                State::Broken => {
+                    self.lost(hub);
+                    return Poll::Ready(());
+                }
+                State::Ending | State::Over => return Poll::Ready(()),
+            }
+            // Whoever takes no replies gets no more requests in; flushing wakes this task.
+            if self.backlog() > READ_GATE {
+                return Poll::Pending;
+            }
+            match ready!(hub.poll_receive(cx, self, reader, *window)) {
+                // What came right before the end is answered first.
+                Ok(0) if self.heard_in.get() == hub.turn.get() => {}
+                Ok(0) | Err(_) => {
+                    self.lost(hub);
+                    return Poll::Ready(());
+                }
+                Ok(length) if length == *window => {
+                    // There is more. Everyone else, the driver included, comes first.
+                    *window = (*window * 2).min(LARGEST_WINDOW);
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Ok(length) => {
+                    if length < *window / 4 {
+                        *window = (*window / 2).max(WINDOW);
+                    }
+                    continue;
+                }
+            }
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+    }
+}
+
+/// Serves one connection until it is over.
+async fn converse(hub: Rc<Hub>, connection: Rc<Connection>, mut reader: Reader) {
+    let mut window = WINDOW;
+    let mut linger: Option<Pin<Box<Sleep>>> = None;
+    poll_fn(|cx| {
+        let over = connection.poll(cx, &hub, &mut reader, &mut window);
+        if over.is_pending() && connection.state.get() == State::Ending {
+            let linger = linger.get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER)));
+            return linger.as_mut().poll(cx);
+        }
+        over
+    })
+    .await;
+}
+
+/// An open listening socket.
+pub(crate) enum Listener {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix(UnixListener, String),
+}
+
+enum Socket {
+    Tcp(TcpStream),
+    #[cfg(unix)]
+    Unix(UnixStream, String),
+}
+
+impl Listener {
+    async fn accept(&self) -> io::Result<Socket> {
+        match self {
+            Self::Tcp(listener) => listener
+                .accept()
+                .await
+                .map(|(stream, _)| Socket::Tcp(stream)),
+            #[cfg(unix)]
+            Self::Unix(listener, path) => {
+                let (stream, _) = listener.accept().await?;
+                Ok(Socket::Unix(stream, path.clone()))
+            }
+        }
+    }
+}
+
+/// Accepts connections for ever. `keepalive` is how long a TCP connection may be silent before the
+/// operating system asks whether the peer is still there.
+pub(crate) async fn accept(hub: Rc<Hub>, listener: Listener, keepalive: Option<Duration>) {
+    let mut failing = false;
+    loop {
+        match listener.accept().await {
+            Ok(socket) => {
+                failing = false;
+                hub.admit(socket, keepalive);
+            }
+            Err(error) if is_the_peers_fault(&error) => {}
+            Err(error) => {
+                // Most likely there is no file descriptor left. The connection stays in the
+                // backlog, so the listener stays ready: without a pause this would spin.
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::warn!("Accepting client connection: {error}");
+                }
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn is_the_peers_fault(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionReset | Interrupted
+    )
+}
+
+/// Sets what Redis sets on a connection. A socket that refuses is served all the same.
+fn prepare(stream: &TcpStream, keepalive: Option<Duration>) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!("Setting TCP_NODELAY: {error}");
+    }
+    if let Some(silence) = keepalive {
+        let keepalive = TcpKeepalive::new()
+            .with_time(silence)
+            .with_interval((silence / 3).max(Duration::from_secs(1)))
+            .with_retries(3);
+        if let Err(error) = SockRef::from(stream).set_tcp_keepalive(&keepalive) {
+            tracing::debug!("Setting SO_KEEPALIVE: {error}");
+        }
+    }
+}
+
+fn address(address: io::Result<std::net::SocketAddr>) -> String {
+    address.map_or_else(|_| "?:0".to_owned(), |address| address.to_string())
+}
+
+enum Reader {
+    Tcp(tcp::OwnedReadHalf),
+    #[cfg(unix)]
+    Unix(unix::OwnedReadHalf),
+}
+
+impl AsyncRead for Reader {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        // Reads through `poll_read` rather than `try_read`: it knows that a read which left room
+        // has emptied the socket, and saves the read that would only be told so.
+        match self.get_mut() {
+            Self::Tcp(half) => Pin::new(half).poll_read(cx, buffer),
+            #[cfg(unix)]
+            Self::Unix(half) => Pin::new(half).poll_read(cx, buffer),
+        }
+    }
+}
+
+enum Writer {
+    Tcp(tcp::OwnedWriteHalf),
+    #[cfg(unix)]
+    Unix(unix::OwnedWriteHalf),
+}
+
+impl Writer {
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(half) => half.try_write(bytes),
+            #[cfg(unix)]
+            Self::Unix(half) => half.try_write(bytes),
+        }
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Tcp(half) => Pin::new(half).poll_write(cx, bytes),
+            #[cfg(unix)]
+            Self::Unix(half) => Pin::new(half).poll_write(cx, bytes),
+        }
+    }
+}

@@ -1,0 +1,604 @@
+//! A server: one engine, its sockets, and the thread they live on.
+//!
+//! Owns the thread, the listening sockets and what redis.conf says about them. Knows nothing of
+//! command lines and of what parameters mean to the engine.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::{oneshot, watch};
+
+use crate::clock::Clock;
+use crate::driver::Driver;
+use crate::error::Error;
+use crate::instance::{Instance, Setup};
+use crate::net::{self, Hub, Listener};
+use crate::park;
+
+/// How long dropping a server waits for its thread. It ends at once unless the engine is busy.
+const DROP_LIMIT: Duration = Duration::from_secs(1);
+
+/// How many tasks run before the operating system is asked for events again: enough for a batch of
+/// many connections to be complete before the engine is told.
+const EVENT_INTERVAL: u32 = 256;
+
+/// A running Redis server. Stops when it is dropped.
+///
+/// It runs on a thread of its own and works in any async runtime, or none.
+///
+/// ```
+/// # async fn demo() -> Result<(), petridis::Error> {
+/// let server = petridis::Server::start().await?;
+/// println!("{}", server.url()); // redis://127.0.0.1:43210
+/// server.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Server {
+    addresses: Vec<SocketAddr>,
+    unix_socket: Option<PathBuf>,
+    seed: u64,
+    stop: watch::Sender<bool>,
+    outcome: watch::Receiver<Option<Result<(), String>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Settings of a [`Server`] that is not started yet.
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct ServerBuilder {
+    setup: Setup,
+}
+
+impl ServerBuilder {
+    /// The TCP port; 0, which is the default, for any free one.
+    pub fn port(self, port: u16) -> Self {
+        self.config("port", port.to_string())
+    }
+
+    /// The addresses to listen on, separated by spaces; 127.0.0.1 without it.
+    pub fn bind(self, addresses: impl Into<String>) -> Self {
+        self.config("bind", addresses)
+    }
+
+    /// Listens on a Unix socket too.
+    pub fn unixsocket(self, path: impl AsRef<Path>) -> Self {
+        let path = path.as_ref().to_string_lossy().into_owned();
+        self.config("unixsocket", path)
+    }
+
+    /// All chance in the engine comes from this number; without it, from a random one.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.setup.seed = seed;
+        self
+    }
+
+    /// Where the time comes from; without it, from the system.
+    pub fn clock(mut self, clock: impl Into<Clock>) -> Self {
+        self.setup.clock = clock.into();
+        self
+    }
+
+    /// A parameter as in redis.conf. Later ones win.
+    pub fn config(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.setup.config.push((name.into(), value.into()));
+        self
+    }
+
+    /// What `INFO` shows of the process beyond what the server knows of itself, by `INFO`'s name
+    /// of the field: `config_file`, for example.
+    pub fn fact(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.setup.facts.push((name.into(), value.into()));
+        self
+    }
+
+    /// Bytes of memory that the engine may fill; a write that would not fit is answered with
+    /// Redis's out-of-memory error. At most 4 GiB;
+    /// [`DEFAULT_MEMORY_CEILING`](crate::DEFAULT_MEMORY_CEILING) without it.
+    pub fn memory_ceiling(mut self, bytes: u64) -> Self {
+        self.setup.memory_ceiling = bytes;
+        self
+    }
+
+    /// Starts the server. It accepts connections when this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] for a parameter that is unknown or out of range, [`Error::Listen`] when a
+    /// socket cannot be opened.
+    pub async fn start(self) -> Result<Server, Error> {
+        let setup = self.setup;
+        let seed = setup.seed;
+        let (stop, stopped) = watch::channel(false);
+        let (ended, outcome) = watch::channel(None);
+        let (ready, is_ready) = oneshot::channel();
+        let thread = std::thread::Builder::new()
+            .name("petridis".to_owned())
+            .spawn(move || {
+                let result = run(setup, ready, stopped);
+                ended.send_replace(Some(result.map_err(|error| error.to_string())));
+            })
+            .map_err(|reason| Error::Io {
+                what: "starting a thread".to_owned(),
+                reason,
+            })?;
+        // The thread answers, or panics and drops its end.
+        let Ok(bound) = is_ready.await else {
+            return Err(Error::Ended("it failed while it started".to_owned()));
+        };
+        let Bound {
+            addresses,
+            unix_socket,
+        } = bound?;
+        Ok(Server {
+            addresses,
+            unix_socket,
+            seed,
+            stop,
+            outcome,
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Server {
+    /// Starts a server with Redis's default configuration on a free port of 127.0.0.1.
+    ///
+    /// # Errors
+    ///
+    /// As [`ServerBuilder::start`].
+    pub async fn start() -> Result<Self, Error> {
+        Self::builder().start().await
+    }
+
+    /// A server with settings of one's own.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::default()
+    }
+
+    /// What clients connect to: `redis://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        format!("redis://{}", self.addr())
+    }
+
+    /// The first address that it listens on; loopback where it listens on all.
+    pub fn addr(&self) -> SocketAddr {
+        let mut address = self
+            .addresses
+            .first()
+            .copied()
+            .unwrap_or((Ipv4Addr::LOCALHOST, 0).into());
+        if address.ip().is_unspecified() {
+            address.set_ip(match address.ip() {
+                IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+                IpAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+            });
+        }
+        address
+    }
+
+    /// All addresses that it listens on.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// The TCP port.
+    pub fn port(&self) -> u16 {
+        self.addr().port()
+    }
+
+    /// The Unix socket that it listens on.
+    pub fn unixsocket(&self) -> Option<&Path> {
+        self.unix_socket.as_deref()
+    }
+
+    /// The number that all chance in this server comes from.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Stops it and waits until its sockets are closed.
+    pub async fn shutdown(self) {
+        self.stop.send_replace(true);
+        // What it ended with was of interest to `wait`.
+        let _ = self.wait().await;
+    }
+
+    /// Waits until it has ended, by `SHUTDOWN` for example.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Ended`] if it could not go on.
+    pub async fn wait(&self) -> Result<(), Error> {
+        let mut outcome = self.outcome.clone();
+        match outcome.wait_for(Option::is_some).await.as_deref() {
+            Ok(Some(Err(reason))) => Err(Error::Ended(reason.clone())),
+            Ok(_) => Ok(()),
+            Err(_) => Err(Error::Ended("its thread failed".to_owned())),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+        let ended = park::within(DROP_LIMIT, self.wait()).is_some();
+        if let Some(thread) = self.thread.take().filter(|_| ended) {
+            // A panic was told by whoever panicked.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What a server got to listen on.
+struct Bound {
+    addresses: Vec<SocketAddr>,
+    unix_socket: Option<PathBuf>,
+}
+
+/// The whole life of a server's thread.
+fn run(
+    setup: Setup,
+    ready: oneshot::Sender<Result<Bound, Error>>,
+    stopped: watch::Receiver<bool>,
+) -> Result<(), Error> {
+    let runtime = match Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .event_interval(EVENT_INTERVAL)
+        .build_local(LocalOptions::default())
+    {
+        Ok(runtime) => runtime,
+        Err(reason) => {
+            let what = "starting the server".to_owned();
+            return refuse(ready, Error::Io { what, reason });
+        }
+    };
+    runtime.block_on(serve(setup, ready, stopped))
+}
+
+/// Reports a failed start to the one who waits for it.
+fn refuse(ready: oneshot::Sender<Result<Bound, Error>>, error: Error) -> Result<(), Error> {
+    let sentence = error.to_string();
+    // Nobody waits any more: then nobody needs to know.
+    let _ = ready.send(Err(error));
+    Err(Error::Ended(sentence))
+}
+
+async fn serve(
+    setup: Setup,
+    ready: oneshot::Sender<Result<Bound, Error>>,
+    stopped: watch::Receiver<bool>,
+) -> Result<(), Error> {
+    let hub = Rc::new(Hub::default());
+    let (driver, bound, _socket_file) = match open(setup, &hub) {
+        Ok(opened) => opened,
+        Err(error) => return refuse(ready, error),
+    };
+    tokio::task::spawn_local(stop_when_told(hub.clone(), stopped));
+    if ready.send(Ok(bound)).is_err() {
+        return Ok(());
+    }
+    // As a task of its own, so that it queues up behind the connections' tasks.
+    match tokio::task::spawn_local(driver.run()).await {
+        Ok(result) => result,
+        Err(error) => Err(Error::Ended(error.to_string())),
+    }
+}
+
+async fn stop_when_told(hub: Rc<Hub>, mut stopped: watch::Receiver<bool>) {
+    // Told, or forgotten: both mean the end.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+    hub.stop();
+}
+
+/// Opens the sockets, starts the engine and begins to accept.
+fn open(mut setup: Setup, hub: &Rc<Hub>) -> Result<(Driver, Bound, Option<SocketFile>), Error> {
+    let wanted = Wanted::from(&setup.config)?;
+    let tcp = listen_tcp(&wanted)?;
+    let addresses: Vec<SocketAddr> = tcp.iter().map(|(address, _)| *address).collect();
+    let port = addresses.first().map_or(0, SocketAddr::port);
+    let (unix, socket_file) = listen_unix(&wanted)?;
+
+    let mut tell = |name: &str, value: String| setup.config.push((name.to_owned(), value));
+    tell("port", port.to_string());
+    tell("bind", wanted.bind.join(" "));
+    if let Some(path) = &wanted.unix_socket {
+        tell("unixsocket", path.display().to_string());
+    }
+    // What the caller said of the process wins.
+    let mut facts = facts(port);
+    facts.append(&mut setup.facts);
+    setup.facts = facts;
+
+    let clock = setup.clock.clone();
+    let instance = Instance::with(setup)?;
+    for (_, listener) in tcp {
+        tokio::task::spawn_local(net::accept(hub.clone(), listener, wanted.keepalive));
+    }
+    if let Some(listener) = unix {
+        tokio::task::spawn_local(net::accept(hub.clone(), listener, None));
+    }
+    let bound = Bound {
+        addresses,
+        unix_socket: wanted.unix_socket,
+    };
+    Ok((
+        Driver::new(instance, clock, hub.clone()),
+        bound,
+        socket_file,
+    ))
+}
+
+/// What only the host knows and `INFO` shows.
+fn facts(port: u16) -> Vec<(String, String)> {
+    let executable = std::env::current_exe()
+        .map(|path| path.display().to_string())
+        .unwrap_or_default();
+    let uname = rustix::system::uname();
+    let part = |part: &std::ffi::CStr| part.to_string_lossy().into_owned();
+    let os = [
+        part(uname.sysname()),
+        part(uname.release()),
+        part(uname.machine()),
+    ]
+    .join(" ");
+    let multiplexing = if cfg!(any(target_os = "linux", target_os = "android")) {
+        "epoll"
+    } else {
+        "kqueue"
+    };
+    [
+        ("process_id", std::process::id().to_string()),
+        ("executable", executable),
+        ("os", os),
+        ("tcp_port", port.to_string()),
+        ("arch_bits", usize::BITS.to_string()),
+        ("multiplexing_api", multiplexing.to_owned()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .to_vec()
+}
+
+/// What redis.conf says about sockets.
+#[derive(Debug, PartialEq)]
+struct Wanted {
+    port: u16,
+    bind: Vec<String>,
+    unix_socket: Option<PathBuf>,
+    unix_socket_mode: Option<u32>,
+    backlog: i32,
+    keepalive: Option<Duration>,
+}
+
+impl Wanted {
+    fn from(config: &[(String, String)]) -> Result<Self, Error> {
+        let mut wanted = Self {
+            port: 0,
+            bind: vec!["127.0.0.1".to_owned()],
+            unix_socket: None,
+            unix_socket_mode: None,
+            backlog: 511,
+            keepalive: Some(Duration::from_secs(300)),
+        };
+        for (name, value) in config {
+            match name.to_ascii_lowercase().as_str() {
+                "port" => wanted.port = number(name, value)?,
+                "bind" => {
+                    wanted.bind = value.split_whitespace().map(str::to_owned).collect();
+                    if wanted.bind.is_empty() {
+                        return Err(refused(name, value, "it needs at least one address"));
+                    }
+                }
+                "unixsocket" => {
+                    wanted.unix_socket = (!value.is_empty()).then(|| PathBuf::from(value));
+                }
+                "unixsocketperm" => {
+                    let mode = u32::from_str_radix(value, 8)
+                        .ok()
+                        .filter(|mode| *mode <= 0o777);
+                    let mode =
+                        mode.ok_or_else(|| refused(name, value, "it is octal, at most 777"))?;
+                    wanted.unix_socket_mode = (mode != 0).then_some(mode);
+                }
+                "tcp-backlog" => wanted.backlog = number(name, value)?,
+                "tcp-keepalive" => {
+                    let seconds: u32 = number(name, value)?;
+                    wanted.keepalive = (seconds > 0).then(|| Duration::from_secs(seconds.into()));
+                }
+                "tls-port" if value != "0" => {
+                    return Err(refused(name, value, "this server has no TLS"));
+                }
+                _ => {}
+            }
+        }
+        Ok(wanted)
+    }
+}
+
+fn number<N: std::str::FromStr>(name: &str, value: &str) -> Result<N, Error> {
+    value
+        .parse()
+        .map_err(|_| refused(name, value, "it must be a number in range"))
+}
+
+fn refused(name: &str, value: &str, why: &str) -> Error {
+    Error::Config(format!("'{name} {value}': {why}"))
+}
+
+/// Opens a socket for every address; a free port is chosen once and taken for all.
+fn listen_tcp(wanted: &Wanted) -> Result<Vec<(SocketAddr, Listener)>, Error> {
+    let mut listeners = Vec::new();
+    let mut port = wanted.port;
+    for address in &wanted.bind {
+        // As Redis has it: `-` before an address that may be missing on this machine.
+        let (host, optional) = match address.strip_prefix('-') {
+            Some(host) => (host, true),
+            None => (address.as_str(), false),
+        };
+        let host = match host {
+            "*" => "0.0.0.0",
+            "::*" => "::",
+            host => host,
+        };
+        match listen_on(host, port, wanted.backlog) {
+            Ok((address, listener)) => {
+                port = address.port();
+                listeners.push((address, listener));
+            }
+            Err(error) if optional && is_missing(&error) => {
+                tracing::info!("Not listening on {host}: {error}");
+            }
+            Err(reason) => {
+                return Err(Error::Listen {
+                    address: format!("{host}:{port}"),
+                    reason,
+                });
+            }
+        }
+    }
+    if listeners.is_empty() {
+        let bind = wanted.bind.join(" ");
+        return Err(refused(
+            "bind",
+            &bind,
+            "this machine has none of the addresses",
+        ));
+    }
+    Ok(listeners)
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    use io::ErrorKind::{AddrNotAvailable, NotFound, Unsupported};
+    matches!(error.kind(), AddrNotAvailable | NotFound | Unsupported)
+}
+
+fn listen_on(host: &str, port: u16, backlog: i32) -> io::Result<(SocketAddr, Listener)> {
+    let address = (host, port)
+        .to_socket_addrs()?
+        .next()
+        .ok_or(io::ErrorKind::NotFound)?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    // On Windows it would let two servers share a port.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(backlog)?;
+    let listener = tokio::net::TcpListener::from_std(socket.into())?;
+    Ok((listener.local_addr()?, Listener::Tcp(listener)))
+}
+
+/// The file of a Unix socket; it goes when the server goes.
+struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // Someone else may have taken it away.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+#[cfg(unix)]
+fn listen_unix(wanted: &Wanted) -> Result<(Option<Listener>, Option<SocketFile>), Error> {
+    let Some(path) = &wanted.unix_socket else {
+        return Ok((None, None));
+    };
+    let open = || -> io::Result<Listener> {
+        clear_way(path)?;
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&socket2::SockAddr::unix(path)?)?;
+        if let Some(mode) = wanted.unix_socket_mode {
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+        }
+        socket.listen(wanted.backlog)?;
+        let listener = tokio::net::UnixListener::from_std(socket.into())?;
+        Ok(Listener::Unix(listener, path.display().to_string()))
+    };
+    let listener = open().map_err(|reason| Error::Listen {
+        address: path.display().to_string(),
+        reason,
+    })?;
+    Ok((Some(listener), Some(SocketFile(path.clone()))))
+}
+
+/// Removes a socket that a server left behind, but neither one in use nor any other file.
+#[cfg(unix)]
+fn clear_way(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::FileTypeExt;
+    match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(found) if !found.file_type().is_socket() => Err(io::ErrorKind::AlreadyExists.into()),
+        Ok(_) => match std::os::unix::net::UnixStream::connect(path) {
+            Ok(_) => Err(io::ErrorKind::AddrInUse.into()),
+            Err(_) => std::fs::remove_file(path),
+        },
+    }
+}
+
+#[cfg(not(unix))]
+fn listen_unix(wanted: &Wanted) -> Result<(Option<Listener>, Option<SocketFile>), Error> {
+    match &wanted.unix_socket {
+        None => Ok((None, None)),
+        Some(path) => Err(Error::Listen {
+            address: path.display().to_string(),
+            reason: io::ErrorKind::Unsupported.into(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(config: &[(&str, &str)]) -> Result<Wanted, String> {
+        let config: Vec<_> = config
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        Wanted::from(&config).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_last_word_on_a_socket_counts() {
+        let got = wanted(&[
+            ("port", "7000"),
+            ("Port", "7001"),
+            ("bind", "127.0.0.1 -::1"),
+        ]);
+        let got = got.expect("in range");
+        assert_eq!(got.port, 7001);
+        assert_eq!(got.bind, ["127.0.0.1", "-::1"]);
+        assert_eq!(got.keepalive, Some(Duration::from_secs(300)));
+    }
+
+    #[test]
+    fn what_is_out_of_range_is_said() {
+        for (name, value) in [
+            ("port", "70000"),
+            ("bind", ""),
+            ("unixsocketperm", "999"),
+            ("tls-port", "6380"),
+        ] {
+            let error = wanted(&[(name, value)]).expect_err(name);
+            assert!(error.contains(name), "{error}");
+        }
+    }
+}

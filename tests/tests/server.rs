@@ -1,0 +1,303 @@
+//! The program `petridis` from outside: what it prints, how it ends, what its limits answer.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use petridis_tests::program::{self, Program};
+
+fn say(stream: &mut (impl Read + Write), request: &str, reply: &str) {
+    stream
+        .write_all(request.as_bytes())
+        .expect("the server listens");
+    let mut got = vec![0; reply.len()];
+    let read = stream.read_exact(&mut got);
+    assert_eq!(
+        String::from_utf8_lossy(&got),
+        reply,
+        "to {request:?}: {read:?}"
+    );
+}
+
+fn connect(program: &Program) -> TcpStream {
+    let stream = TcpStream::connect(program.address()).expect("the server listens");
+    // Never reached when all is well.
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .expect("a TCP socket");
+    stream
+}
+
+fn until_closed(mut stream: TcpStream) -> String {
+    let mut text = Vec::new();
+    // A reset is an end too.
+    let _ = stream.read_to_end(&mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+fn signal(program: &Program, name: &str) {
+    let id = program.id().to_string();
+    let sent = Command::new("kill").args([format!("-{name}"), id]).status();
+    assert!(sent.expect("kill runs").success());
+}
+
+fn failed(output: &Output, code: i32, words: &[&str]) {
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    for word in words {
+        assert!(text.contains(word), "{word:?} is not in {text}");
+    }
+}
+
+#[test]
+fn it_says_where_it_listens_and_that_it_is_ready() {
+    let program = Program::start(["--port", "0"], 1);
+    let [listening, ready] = program.greeting.as_slice() else {
+        panic!("{:?}", program.greeting)
+    };
+    assert!(
+        listening.starts_with(&format!("{}:M ", program.id())),
+        "{listening}"
+    );
+    assert!(listening.contains("redis://127.0.0.1:"), "{listening}");
+    assert!(
+        ready.ends_with(" * Ready to accept connections tcp"),
+        "{ready}"
+    );
+    say(&mut connect(&program), "PING\r\n", "+PONG\r\n");
+}
+
+#[test]
+fn the_port_file_is_there_while_it_listens() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("port");
+    let program = Program::start(["--port", "0", "--port-file", &file.to_string_lossy()], 1);
+    let port = fs::read_to_string(&file).expect("the file is there");
+    assert!(
+        program.address().ends_with(&format!(":{}", port.trim())),
+        "{port}"
+    );
+    signal(&program, "TERM");
+    assert_eq!(program.end().0.code(), Some(0));
+    assert!(!file.exists());
+}
+
+#[test]
+fn a_signal_ends_it_cleanly() {
+    for name in ["TERM", "INT"] {
+        let program = Program::start(["--port", "0"], 1);
+        let stream = connect(&program);
+        signal(&program, name);
+        assert_eq!(until_closed(stream), "");
+        assert_eq!(program.end().0.code(), Some(0), "SIG{name}");
+    }
+}
+
+#[test]
+fn shutdown_ends_it_cleanly() {
+    let program = Program::start(["--port", "0"], 1);
+    let mut stream = connect(&program);
+    stream
+        .write_all(b"SHUTDOWN NOSAVE\r\n")
+        .expect("the server listens");
+    assert_eq!(until_closed(stream), "");
+    assert_eq!(program.end().0.code(), Some(0));
+}
+
+#[test]
+fn a_taken_port_is_said_so() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = taken.local_addr().expect("it is bound").port().to_string();
+    let output = program::command(["--port", &port])
+        .output()
+        .expect("it runs");
+    failed(&output, 1, &[&port, "in use", "--port 0"]);
+    assert!(output.stdout.is_empty(), "nothing is ready");
+}
+
+#[test]
+fn a_flag_that_is_none_is_said_so() {
+    let output = program::command(["--port", "0", "--maxmemroy", "1mb"])
+        .output()
+        .expect("it runs");
+    failed(&output, 2, &["maxmemroy", "maxmemory"]);
+    let output = program::command(["--port", "0", "--maxclients", "many"])
+        .output()
+        .expect("it runs");
+    failed(&output, 2, &["maxclients"]);
+    let output = program::command(["/nowhere/redis.conf"])
+        .output()
+        .expect("it runs");
+    failed(&output, 2, &["/nowhere/redis.conf"]);
+}
+
+#[test]
+fn help_and_version_are_on_standard_output() {
+    let output = program::command(["--help"]).output().expect("it runs");
+    assert!(output.status.success());
+    assert!(String::from_utf8_lossy(&output.stdout).contains("--port"));
+    let output = program::command(["--version"]).output().expect("it runs");
+    assert!(output.status.success());
+    assert!(String::from_utf8_lossy(&output.stdout).contains("8.0.2"));
+}
+
+#[test]
+fn it_serves_a_unix_socket() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("redis.sock");
+    let socket = path.to_string_lossy();
+    let program = Program::start(["--port", "0", "--unixsocket", &socket], 2);
+    let mut stream = UnixStream::connect(&path).expect("the socket is there");
+    say(&mut stream, "SET a 1\r\n", "+OK\r\n");
+    say(&mut connect(&program), "GET a\r\n", "$1\r\n1\r\n");
+    signal(&program, "TERM");
+    assert_eq!(program.end().0.code(), Some(0));
+    assert!(!path.exists(), "the socket is gone");
+}
+
+#[test]
+fn it_reads_redis_conf_and_flags_win() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let included = folder.path().join("more.conf");
+    let file = folder.path().join("redis.conf");
+    fs::write(&included, "maxclients 77\n").expect("a file");
+    let text = format!(
+        "# A comment.\nport 0\ndatabases 3\nrequirepass \"a \\x62\"\n\ntimeout 100\ninclude {}\n",
+        included.display()
+    );
+    fs::write(&file, text).expect("a file");
+    let program = Program::start([file.as_os_str(), "--timeout".as_ref(), "200".as_ref()], 1);
+    let mut stream = connect(&program);
+    say(
+        &mut stream,
+        "GET a\r\n",
+        "-NOAUTH Authentication required.\r\n",
+    );
+    say(&mut stream, "AUTH \"a b\"\r\n", "+OK\r\n");
+    say(&mut stream, "SELECT 2\r\n", "+OK\r\n");
+    say(
+        &mut stream,
+        "SELECT 3\r\n",
+        "-ERR DB index is out of range\r\n",
+    );
+    say(
+        &mut stream,
+        "CONFIG GET timeout\r\n",
+        "*2\r\n$7\r\ntimeout\r\n$3\r\n200\r\n",
+    );
+    say(
+        &mut stream,
+        "CONFIG GET maxclients\r\n",
+        "*2\r\n$10\r\nmaxclients\r\n$2\r\n77\r\n",
+    );
+}
+
+#[test]
+fn one_client_too_many_is_told() {
+    let program = Program::start(["--port", "0", "--maxclients", "2"], 1);
+    let mut first = connect(&program);
+    let mut second = connect(&program);
+    say(&mut first, "PING\r\n", "+PONG\r\n");
+    say(&mut second, "PING\r\n", "+PONG\r\n");
+    assert_eq!(
+        until_closed(connect(&program)),
+        "-ERR max number of clients reached\r\n"
+    );
+    say(&mut first, "PING\r\n", "+PONG\r\n");
+}
+
+const OOM: &str = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
+
+/// Sets keys of 64 KiB until one is refused; gives the number of those that were not.
+fn fill(stream: &mut TcpStream, at_most: usize) -> usize {
+    let value = "v".repeat(1 << 16);
+    for index in 0..at_most {
+        let request = format!(
+            "*3\r\n$3\r\nSET\r\n$7\r\nk{index:06}\r\n${}\r\n{value}\r\n",
+            value.len()
+        );
+        stream
+            .write_all(request.as_bytes())
+            .expect("the server listens");
+        let mut start = [0; 1];
+        stream.read_exact(&mut start).expect("the server answers");
+        let rest = if start == *b"+" { "OK\r\n" } else { &OOM[1..] };
+        say(stream, "", rest);
+        if start != *b"+" {
+            return index;
+        }
+    }
+    at_most
+}
+
+fn refuses_and_loses_nothing(flags: &[&str], at_most: usize) {
+    let program = Program::start([&["--port", "0"], flags].concat(), 1);
+    let mut stream = connect(&program);
+    let kept = fill(&mut stream, at_most);
+    assert!(
+        (1..at_most).contains(&kept),
+        "{kept} of {at_most} were taken"
+    );
+    say(&mut stream, "DBSIZE\r\n", &format!(":{kept}\r\n"));
+    say(&mut stream, "STRLEN k000000\r\n", ":65536\r\n");
+    say(
+        &mut stream,
+        &format!("STRLEN k{:06}\r\n", kept - 1),
+        ":65536\r\n",
+    );
+    say(&mut stream, "FLUSHALL\r\n", "+OK\r\n");
+    say(&mut stream, "SET a 1\r\n", "+OK\r\n");
+    say(&mut connect(&program), "GET a\r\n", "$1\r\n1\r\n");
+}
+
+#[test]
+fn above_maxmemory_writes_are_refused_and_nothing_is_lost() {
+    refuses_and_loses_nothing(&["--maxmemory", "8mb"], 256);
+}
+
+#[test]
+fn at_the_memory_ceiling_writes_are_refused_and_nothing_is_lost() {
+    refuses_and_loses_nothing(&["--memory-limit", "32mb"], 1024);
+}
+
+#[test]
+fn a_request_beyond_the_query_buffer_limit_closes_its_connection() {
+    let program = Program::start(["--port", "0", "--client-query-buffer-limit", "1mb"], 1);
+    let mut stream = connect(&program);
+    let half = format!("*2\r\n$4\r\nECHO\r\n$4000000\r\n{}", "x".repeat(3_000_000));
+    // The server may close while bytes are on their way.
+    let _ = stream.write_all(half.as_bytes());
+    assert_eq!(until_closed(stream), "");
+    say(&mut connect(&program), "PING\r\n", "+PONG\r\n");
+}
+
+#[test]
+fn a_client_that_does_not_read_is_closed_at_the_output_limit() {
+    let limit = [
+        "--port",
+        "0",
+        "--client-output-buffer-limit",
+        "normal",
+        "4mb",
+        "0",
+        "0",
+    ];
+    let program = Program::start(limit, 1);
+    let mut stream = connect(&program);
+    let value = "v".repeat(1 << 20);
+    let request = format!(
+        "*3\r\n$3\r\nSET\r\n$1\r\na\r\n${}\r\n{value}\r\n",
+        value.len()
+    );
+    say(&mut stream, &request, "+OK\r\n");
+    let mut deaf = connect(&program);
+    // 256 MiB of replies, which no socket holds.
+    let _ = deaf.write_all("GET a\r\n".repeat(256).as_bytes());
+    say(&mut stream, "PING\r\n", "+PONG\r\n");
+    let received = until_closed(deaf).len();
+    assert!(received < 256 << 20, "{received} bytes came");
+    say(&mut stream, "STRLEN a\r\n", ":1048576\r\n");
+}
