@@ -55,13 +55,6 @@ fn build() -> Result<()> {
         }
     }
 
-    println!("cargo::rerun-if-env-changed=PETRIDIS_STUB"); // TEMP
-    if let Some(stub) = env::var_os("PETRIDIS_STUB") {
-        let wasm = fs::read(stub)?;
-        fs::write(out.join("petridis.wasm"), &wasm)?;
-        fs::write(out.join("petridis.cwasm"), precompile(&wasm)?)?;
-        return Ok(());
-    }
     ensure_target()?;
     let component = build_guest(root, &out.join("guest-target"))?;
     let wasm = fs::read(&component).with_context(|| {

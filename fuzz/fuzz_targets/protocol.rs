@@ -11,7 +11,11 @@ use petridis_guest::engine::{Engine, Options, Transport};
 const CONNECTIONS: u8 = 4;
 
 fuzz_target!(|input: &[u8]| {
-    let options = Options { now_us: 1, memory_ceiling: 64 << 20, ..Options::default() };
+    let options = Options {
+        now_us: 1,
+        memory_ceiling: 64 << 20,
+        ..Options::default()
+    };
     let mut engine = Engine::start(options).expect("the defaults are in range");
     let mut open = [false; CONNECTIONS as usize];
     let mut now_us = 1;
@@ -25,7 +29,12 @@ fuzz_target!(|input: &[u8]| {
         let is_open = &mut open[connection as usize];
         if !*is_open {
             let peer = format!("127.0.0.1:{}", 50_000 + connection);
-            batch.opened(connection, Transport::Tcp, peer, "127.0.0.1:6379".to_owned());
+            batch.opened(
+                connection,
+                Transport::Tcp,
+                peer,
+                "127.0.0.1:6379".to_owned(),
+            );
             *is_open = true;
         }
         batch.received(connection, piece);

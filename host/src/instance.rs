@@ -252,3 +252,28 @@ pub(crate) fn log(line: &LogLine) {
         LogLevel::Warning => tracing::warn!(target: "engine", "{text}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instances_move_between_threads() {
+        let mut redis = Instance::new().expect("an instance");
+        let reply = std::thread::spawn(move || redis.execute(b"PING\r\n")).join();
+        assert_eq!(reply.expect("no panic").expect("a reply"), b"+PONG\r\n");
+    }
+
+    #[test]
+    fn a_parameter_that_does_not_exist_is_refused() {
+        let refused = Instance::builder().config("no-such-parameter", "1").build();
+        assert!(matches!(refused, Err(Error::Config(_))), "{refused:?}");
+    }
+
+    #[test]
+    fn a_request_that_is_cut_off_is_completed_by_the_next_call() {
+        let mut redis = Instance::new().expect("an instance");
+        assert_eq!(redis.execute(b"*1\r\n$4\r\nPI").expect("a reply"), b"");
+        assert_eq!(redis.execute(b"NG\r\n").expect("a reply"), b"+PONG\r\n");
+    }
+}

@@ -36,13 +36,20 @@ impl Sandbox {
         }
     }
 
-    /// What the engine wrote to its standard error.
+    /// What the engine wrote to its standard error, as one line.
     pub(crate) fn last_words(&self) -> String {
-        String::from_utf8_lossy(&self.last_words).trim().to_owned()
+        let text = String::from_utf8_lossy(&self.last_words);
+        // Rust's advice on backtraces helps nobody here.
+        let lines = text.lines().filter(|line| !line.starts_with("note: "));
+        lines.collect::<Vec<_>>().join(" ").trim().to_owned()
     }
 
-    fn heard(&mut self, bytes: impl Iterator<Item = u8>) {
+    fn heard(&mut self, bytes: &[Val]) {
         let room = LAST_WORDS - self.last_words.len();
+        let bytes = bytes.iter().filter_map(|byte| match byte {
+            Val::U8(byte) => Some(*byte),
+            _ => None,
+        });
         self.last_words.extend(bytes.take(room));
     }
 }
@@ -104,36 +111,42 @@ pub(crate) fn link(linker: &mut Linker<Sandbox>, component: &Component) -> wasmt
 }
 
 fn streams(instance: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
-    instance.func_new("[method]output-stream.check-write", |_, _, _, results| {
-        answer(
-            results,
-            Val::Result(Ok(Some(Box::new(Val::U64(LAST_WORDS as u64))))),
-        )
-    })?;
     instance.func_wrap(
         "[method]output-stream.subscribe",
         |_, (_,): (Resource<OutputStream>,)| Ok((Resource::<Pollable>::new_own(0),)),
     )?;
+    method(instance, "check-write", |_, _| {
+        Some(Box::new(Val::U64(LAST_WORDS as u64)))
+    })?;
     for write in ["write", "blocking-write-and-flush"] {
-        let name = format!("[method]output-stream.{write}");
-        instance.func_new(&name, |mut store, _, parameters, results| {
-            if let Some(Val::List(bytes)) = parameters.get(1) {
-                let bytes = bytes.iter().filter_map(|byte| match byte {
-                    Val::U8(byte) => Some(*byte),
-                    _ => None,
-                });
-                store.data_mut().heard(bytes);
+        method(instance, write, |sandbox, parameters| {
+            if let [_, Val::List(bytes)] = parameters {
+                sandbox.heard(bytes);
             }
-            answer(results, Val::Result(Ok(None)))
+            None
         })?;
     }
     for flush in ["flush", "blocking-flush"] {
-        let name = format!("[method]output-stream.{flush}");
-        instance.func_new(&name, |_, _, _, results| {
-            answer(results, Val::Result(Ok(None)))
-        })?;
+        method(instance, flush, |_, _| None)?;
     }
     Ok(())
+}
+
+/// Links a method of the output stream that never fails, with what it succeeds with.
+fn method(
+    instance: &mut LinkerInstance<'_, Sandbox>,
+    name: &str,
+    act: fn(&mut Sandbox, &[Val]) -> Option<Box<Val>>,
+) -> wasmtime::Result<()> {
+    let name = format!("[method]output-stream.{name}");
+    instance.func_new(&name, move |mut store, _, parameters, results| {
+        // The stream is lent for the call, and has to be given back by hand.
+        if let Some(Val::Resource(stream)) = parameters.first() {
+            stream.resource_drop(&mut store)?;
+        }
+        let value = Val::Result(Ok(act(store.data_mut(), parameters)));
+        answer(results, value)
+    })
 }
 
 fn answer(results: &mut [Val], value: Val) -> wasmtime::Result<()> {

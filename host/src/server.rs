@@ -566,6 +566,8 @@ fn listen_unix(wanted: &Wanted) -> Result<(Option<Listener>, Option<SocketFile>)
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpStream;
+
     use super::*;
 
     fn wanted(config: &[(&str, &str)]) -> Result<Wanted, String> {
@@ -600,5 +602,72 @@ mod tests {
             let error = wanted(&[(name, value)]).expect_err(name);
             assert!(error.contains(name), "{error}");
         }
+    }
+
+    fn ping(mut connection: impl io::Read + io::Write) -> io::Result<()> {
+        connection.write_all(b"PING\r\n")?;
+        let mut reply = [0; 7];
+        connection.read_exact(&mut reply)?;
+        assert_eq!(&reply, b"+PONG\r\n");
+        Ok(())
+    }
+
+    #[test]
+    fn servers_live_side_by_side_and_end_when_dropped() {
+        let one = park::run(Server::start()).expect("a server");
+        let other = park::run(Server::start()).expect("a server");
+        assert_ne!(one.port(), other.port());
+        let address = one.addr();
+        ping(TcpStream::connect(address).expect("a connection")).expect("a reply");
+        drop(one);
+        assert!(TcpStream::connect(address).is_err());
+        ping(TcpStream::connect(other.addr()).expect("a connection")).expect("a reply");
+        park::run(other.shutdown());
+    }
+
+    #[test]
+    fn a_port_in_use_is_said() {
+        let server = park::run(Server::start()).expect("a server");
+        let error = park::run(Server::builder().port(server.port()).start()).expect_err("in use");
+        let said = matches!(&error, Error::Listen { reason, .. }
+            if reason.kind() == io::ErrorKind::AddrInUse);
+        assert!(said, "{error}");
+    }
+
+    #[test]
+    fn what_came_before_the_end_is_answered() {
+        let server = park::run(Server::start()).expect("a server");
+        let mut connection = TcpStream::connect(server.addr()).expect("a connection");
+        io::Write::write_all(&mut connection, &b"PING\r\n".repeat(1000)).expect("taken");
+        connection
+            .shutdown(std::net::Shutdown::Write)
+            .expect("half closed");
+        let mut replies = Vec::new();
+        io::Read::read_to_end(&mut connection, &mut replies).expect("an end");
+        assert_eq!(replies, b"+PONG\r\n".repeat(1000));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_unix_socket_comes_and_goes_with_its_server() {
+        use std::os::unix::net::UnixStream;
+
+        let path = std::env::temp_dir().join(format!("petridis-{}.sock", std::process::id()));
+        let builder = Server::builder().unixsocket(&path);
+        let server = park::run(builder.clone().start()).expect("a server");
+        ping(UnixStream::connect(&path).expect("a connection")).expect("a reply");
+        assert!(
+            park::run(builder.clone().start()).is_err(),
+            "the path is in use"
+        );
+        drop(server);
+        assert!(!path.exists());
+        // One that was left behind is no obstacle; a file of someone else's is.
+        drop(std::os::unix::net::UnixListener::bind(&path).expect("a socket"));
+        drop(park::run(builder.clone().start()).expect("a server"));
+        std::fs::write(&path, "mine").expect("a file");
+        assert!(park::run(builder.start()).is_err());
+        assert_eq!(std::fs::read(&path).expect("still there"), b"mine");
+        std::fs::remove_file(&path).expect("removable");
     }
 }

@@ -143,7 +143,7 @@ fn redis_benchmark_gets_through() {
         return;
     };
     for test in ["PING_INLINE", "PING_MBULK", "SET", "GET", "INCR", "MSET"] {
-        assert!(text.contains(&format!("{test}")), "{text}");
+        assert!(text.contains(test), "{text}");
     }
     let client = redis::Client::open(server.url()).expect("a URL");
     let mut connection = client.get_connection().expect("it still listens");

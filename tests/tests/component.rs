@@ -68,7 +68,7 @@ fn an_embedder_needs_the_file_and_one_function() {
     let execute = instance
         .get_typed_func::<(&[u8],), (Vec<u8>,)>(&mut store, "execute")
         .expect("the component exports it");
-    let mut execute = |request: &[u8]| -> Vec<u8> {
+    let mut execute = |request: &'static [u8]| -> Vec<u8> {
         execute
             .call(&mut store, (request,))
             .expect("it does not trap")

@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{TestCaseResult, TestRunner};
 
 /// Scripts, where `PROPTEST_CASES` does not say.
-const CASES: u32 = 600;
+const CASES: u32 = 3000;
 
 /// Commands in a script, at most.
 const COMMANDS: usize = 30;

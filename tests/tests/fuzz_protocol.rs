@@ -39,7 +39,7 @@ const FRAGMENTS: &[&[u8]] = &[
     b"CLIENT REPLY ON\r\n",
     b"CLIENT SETNAME x\r\n",
     b"CONFIG GET max*\r\n",
-    b"CONFIG SET maxmemory 1mb\r\n",
+    b"CONFIG SET maxmemory 1\r\n",
     b"COMMAND INFO get\r\n",
     b"COMMAND GETKEYS MSET a 1 b 2\r\n",
     b"OBJECT HELP\r\n",
@@ -126,7 +126,9 @@ proptest! {
         Input(bytes) in input(),
         places in vec(any::<Index>(), 0..12),
     ) {
-        prop_assume!(!depends_on_cuts(&bytes));
+        if depends_on_cuts(&bytes) {
+            return Ok(());
+        }
         let whole = answer(&[&bytes]);
         let in_pieces = answer(&cut(&bytes, &places));
         let one_by_one = answer(&bytes.chunks(1).collect::<Vec<_>>());

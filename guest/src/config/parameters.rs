@@ -213,7 +213,8 @@ parameters! {
     "acllog-max-len" => acllog_max_len: u64 = 128, in number(0, LONG);
     "acl-pubsub-default" => acl_pubsub_default: PubsubDefault = PubsubDefault::ResetChannels;
     "enable-protected-configs" [immutable] => enable_protected_configs: Protected = Protected::No;
-    "enable-debug-command" [immutable] => enable_debug_command: Protected = Protected::No;
+    // A server for tests: what Redis keeps from strangers, its users here need.
+    "enable-debug-command" [immutable] => enable_debug_command: Protected = Protected::Yes;
     "enable-module-command" [immutable] => enable_module_command: Protected = Protected::No;
 
     // Keys, values and memory

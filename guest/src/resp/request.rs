@@ -4,6 +4,7 @@
 //! is parsed twice. The limits and the words of the errors are Redis 8.0's.
 
 use super::args::{Args, Span};
+use crate::value::number::parse_i64;
 
 /// A line (an inline command, a length) may be this long: Redis's `PROTO_INLINE_MAX_SIZE`.
 const MAX_LINE: usize = 64 * 1024;
@@ -191,14 +192,14 @@ impl Decoder {
 
     /// `*N`: true when the array is empty... in which case there is nothing to run.
     fn count(&mut self, bytes: &[u8], limits: Limits) -> Result<bool, Decoded> {
-        let line = line(bytes, self.at, ProtocolError::TooBigCount)?;
-        let count = parse_length(&bytes[self.at + 1..line])
+        let (count, next) = length_line(bytes, self.at, ProtocolError::TooBigCount)?;
+        let count = count
             .filter(|count| *count <= i64::from(i32::MAX))
             .ok_or(Decoded::Error(ProtocolError::InvalidCount))?;
         if count > MAX_UNAUTHENTICATED_ARGS && !limits.authenticated {
             return Err(Decoded::Error(ProtocolError::UnauthenticatedCount));
         }
-        self.at = line + 2;
+        self.at = next;
         self.missing = count.max(0);
         self.is_inline = false;
         self.spans.clear();
@@ -215,17 +216,17 @@ impl Decoder {
                 None => {
                     let first = *bytes.get(self.at).ok_or(Decoded::Incomplete)?;
                     // As Redis: the line has to be whole before its first byte is looked at.
-                    let line = line(bytes, self.at, ProtocolError::TooBigBulkLength)?;
+                    let (len, next) = length_line(bytes, self.at, ProtocolError::TooBigBulkLength)?;
                     if first != b'$' {
                         return Err(Decoded::Error(ProtocolError::ExpectedBulk(first)));
                     }
-                    let len = parse_length(&bytes[self.at + 1..line])
+                    let len = len
                         .filter(|len| (0..=limits.bulk_len).contains(len))
                         .ok_or(Decoded::Error(ProtocolError::InvalidBulkLength))?;
                     if len > MAX_UNAUTHENTICATED_BULK && !limits.authenticated {
                         return Err(Decoded::Error(ProtocolError::UnauthenticatedBulk));
                     }
-                    self.at = line + 2;
+                    self.at = next;
                     self.bulk = Some(len as usize);
                     self.skip = len as usize + 2;
                     len as usize
@@ -310,14 +311,29 @@ fn find(bytes: &[u8], wanted: u8) -> Option<usize> {
     (bytes[at] == wanted).then_some(at)
 }
 
+/// The number in the line that begins at `from` with a `*` or `$`, and where the next line begins.
 #[inline]
-fn parse_length(digits: &[u8]) -> Option<i64> {
-    match digits {
-        [digit @ b'0'..=b'9'] => Some(i64::from(digit - b'0')),
-        [tens @ b'1'..=b'9', ones @ b'0'..=b'9'] => {
-            Some(i64::from(tens - b'0') * 10 + i64::from(ones - b'0'))
+fn length_line(
+    bytes: &[u8],
+    from: usize,
+    too_big: ProtocolError,
+) -> Result<(Option<i64>, usize), Decoded> {
+    let digit = |byte: u8| i64::from(byte - b'0');
+    match bytes[from..] {
+        // Nearly all of them are short, and looked at where they are.
+        [b'*' | b'$', ones @ b'0'..=b'9', b'\r', _, ..] => Ok((Some(digit(ones)), from + 4)),
+        [
+            b'*' | b'$',
+            tens @ b'1'..=b'9',
+            ones @ b'0'..=b'9',
+            b'\r',
+            _,
+            ..,
+        ] => Ok((Some(10 * digit(tens) + digit(ones)), from + 5)),
+        _ => {
+            let end = line(bytes, from, too_big)?;
+            Ok((parse_i64(&bytes[from + 1..end]), end + 2))
         }
-        _ => crate::value::number::parse_i64(digits),
     }
 }
 

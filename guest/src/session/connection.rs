@@ -122,6 +122,16 @@ fn hello(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     reply.bulk(b"role");
     reply.bulk(b"master");
     reply.bulk(b"modules");
+    reply.array(1);
+    // Redis 8.0 comes with it.
+    reply.map(4);
+    reply.bulk(b"name");
+    reply.bulk(b"vectorset");
+    reply.bulk(b"ver");
+    reply.integer(1);
+    reply.bulk(b"path");
+    reply.bulk(b"");
+    reply.bulk(b"args");
     reply.array(0);
     Ok(())
 }

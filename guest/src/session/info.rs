@@ -423,7 +423,14 @@ fn cpu(_: &Server, page: &mut Page) {
     }
 }
 
-fn modules(_: &Server, _: &mut Page) {}
+/// Redis 8.0 comes with one.
+fn modules(_: &Server, page: &mut Page) {
+    page.field(
+        "module",
+        "name=vectorset,ver=1,api=1,filters=0,usedby=[],using=[],\
+         options=[handle-io-errors|handle-repl-async-load]",
+    );
+}
 
 fn commandstats(server: &Server, page: &mut Page) {
     for command in &COMMANDS {
