@@ -13,7 +13,7 @@ use crate::engine::{self, Engine};
 wit_bindgen::generate!({ world: "redis", path: "../wit" });
 
 use exports::petridis::engine::server::{
-    Close, Effects, Event, Guest as ServerGuest, LogLevel, LogLine, Options, Send, Transport,
+    Close, Delivery, Effects, Event, Guest as ServerGuest, LogLevel, LogLine, Options, Transport,
 };
 
 thread_local! {
@@ -84,7 +84,7 @@ fn translate(effects: engine::Effects) -> Effects {
         sends: effects
             .sends
             .into_iter()
-            .map(|send| Send {
+            .map(|send| Delivery {
                 connection: send.connection,
                 length: send.length,
             })

@@ -33,7 +33,7 @@ pub struct Options {
 
 /// The next `length` bytes of [`Effects::bytes`] go to this connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Send {
+pub struct Delivery {
     /// Whose they are.
     pub connection: Connection,
     /// How many.
@@ -46,7 +46,7 @@ pub struct Effects {
     /// The bytes of all sends, one after the other.
     pub bytes: Vec<u8>,
     /// What goes where, in order.
-    pub sends: Vec<Send>,
+    pub sends: Vec<Delivery>,
     /// What to close, after sending.
     pub closes: Vec<Close>,
     /// Lines for the log.
@@ -61,7 +61,7 @@ pub struct Effects {
 pub struct Engine {
     server: Server,
     wire: Wire,
-    sends: Vec<Send>,
+    sends: Vec<Delivery>,
     /// Connections with input that was not run when it came.
     backlog: VecDeque<Connection>,
 }
@@ -377,7 +377,7 @@ impl Engine {
         self.server.stats.sent(length as usize);
         match self.sends.last_mut() {
             Some(last) if last.connection == connection => last.length += length,
-            _ => self.sends.push(Send { connection, length }),
+            _ => self.sends.push(Delivery { connection, length }),
         }
     }
 

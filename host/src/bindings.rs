@@ -9,5 +9,6 @@
 wasmtime::component::bindgen!({ world: "redis", path: "../wit" });
 
 pub use exports::petridis::engine::server::{
-    Close, Effects, Event, LogLevel, LogLine, Opened, Options, Received, Send, Transport, Unsent,
+    Close, Delivery, Effects, Event, LogLevel, LogLine, Opened, Options, Received, Transport,
+    Unsent,
 };

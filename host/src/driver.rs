@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant as TokioInstant, Sleep};
 
-use crate::bindings::{Effects, Event, Send};
+use crate::bindings::{Delivery, Effects, Event};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::instance::{Instance, log};
@@ -156,7 +156,7 @@ impl Driver {
 }
 
 /// Hands out the bytes of a turn, those that follow each other to one connection in one piece.
-fn send(hub: &Hub, bytes: Bytes, sends: &[Send]) {
+fn send(hub: &Hub, bytes: Bytes, sends: &[Delivery]) {
     let mut from = 0;
     for group in sends.chunk_by(|one, next| one.connection == next.connection) {
         let length: usize = group.iter().map(|send| send.length as usize).sum();
@@ -205,5 +205,70 @@ impl Alarm {
             // Rung, maybe for an earlier wish: the clock decides.
             self.rings_at_us = None;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use tokio::runtime::{Builder, LocalOptions};
+
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::instance::Setup;
+
+    fn on_a_runtime<R>(test: impl Future<Output = R>) -> R {
+        let runtime = Builder::new_current_thread()
+            .enable_time()
+            .build_local(LocalOptions::default())
+            .expect("a runtime");
+        runtime.block_on(test)
+    }
+
+    #[test]
+    fn a_manual_clock_that_is_moved_wakes_an_idle_engine() {
+        on_a_runtime(async {
+            let clock = ManualClock::default();
+            let setup = Setup {
+                clock: clock.clone().into(),
+                ..Setup::default()
+            };
+            let instance = Instance::with(setup.clone()).expect("an instance");
+            let hub = Rc::new(Hub::default());
+            let driver = Driver::new(instance, setup.clock, hub.clone());
+            let running = tokio::task::spawn_local(driver.run());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let idle = hub.turns();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            assert_eq!(hub.turns(), idle, "an idle engine is left alone");
+            // From another thread, as a test would.
+            let moved = std::thread::spawn(move || clock.advance(Duration::from_secs(1)));
+            moved.join().expect("no panic");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            assert!(hub.turns() > idle);
+            hub.stop();
+            running.await.expect("no panic").expect("a clean end");
+        });
+    }
+
+    #[test]
+    fn an_alarm_rings_in_time_also_when_it_is_moved() {
+        on_a_runtime(async {
+            let clock = Clock::System;
+            let mut alarm = Alarm::default();
+            let start = Instant::now();
+            let later_us = clock.now_us() + 60_000_000;
+            let sooner_us = clock.now_us() + 30_000;
+            poll_fn(|cx| {
+                assert!(alarm.poll(cx, later_us, &Clock::System).is_pending());
+                Poll::Ready(())
+            })
+            .await;
+            poll_fn(|cx| alarm.poll(cx, sooner_us, &Clock::System)).await;
+            let took = start.elapsed();
+            assert!(took >= Duration::from_millis(29), "{took:?}");
+            assert!(took < Duration::from_secs(10), "{took:?}");
+        });
     }
 }

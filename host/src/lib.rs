@@ -54,5 +54,7 @@ pub use server::{Server, ServerBuilder};
 /// public interface.
 #[doc(hidden)]
 pub mod contract {
-    pub use crate::bindings::{Close, Effects, Event, Opened, Received, Send, Transport, Unsent};
+    pub use crate::bindings::{
+        Close, Delivery, Effects, Event, Opened, Received, Transport, Unsent,
+    };
 }

@@ -126,6 +126,12 @@ impl Hub {
         self.held_back.borrow_mut().drain(..).for_each(Waker::wake);
     }
 
+    /// How many batches were taken.
+    #[cfg(test)]
+    pub(crate) fn turns(&self) -> u64 {
+        self.turn.get()
+    }
+
     fn report(&self, event: Event) {
         self.batch.borrow_mut().events.push(event);
         self.wake();

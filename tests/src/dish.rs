@@ -6,7 +6,10 @@ use petridis::{ManualClock, blocking};
 
 use crate::native::START_US;
 use crate::play::{Chunk, Patience, Player};
-use crate::tcp::Connections;
+use crate::tcp::{Connections, DUE};
+
+/// How long to listen before saying that nothing is answered.
+const GRACE: Duration = Duration::from_millis(50);
 
 /// A server on a free port.
 pub struct Dish {
@@ -24,7 +27,8 @@ impl Dish {
             builder = builder.config(name, value);
         }
         let server = builder.start().map_err(|error| error.to_string())?;
-        let connections = Connections::new(server.addr());
+        // What is sent has to have arrived before time moves on.
+        let connections = Connections::new(server.addr()).with_patience(DUE, GRACE);
         Ok(Self {
             _server: server,
             clock,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::play::{Chunk, Patience};
 
 /// Longer than any reply takes; reached only when something is wrong.
-const DUE: Duration = Duration::from_secs(5);
+pub const DUE: Duration = Duration::from_secs(5);
 
 /// The connections of a conversation's clients.
 pub struct Connections {

@@ -98,6 +98,14 @@ errors! {
     INVALID_COMMAND = "ERR Invalid command specified";
     INVALID_COMMAND_ARITY = "ERR Invalid number of arguments specified for command";
     INVALID_COMMAND_ARGUMENTS = "ERR Invalid arguments specified for command";
+    INDEX_OUT_OF_RANGE = "ERR index out of range";
+    RANK_IS_ZERO = "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list";
+    COUNT_IS_NEGATIVE = "ERR COUNT can't be negative";
+    MAXLEN_IS_NEGATIVE = "ERR MAXLEN can't be negative";
+    LIMIT_IS_NEGATIVE = "ERR LIMIT can't be negative";
+    NUMKEYS_NOT_POSITIVE = "ERR numkeys should be greater than 0";
+    COUNT_NOT_POSITIVE = "ERR count should be greater than 0";
+    MORE_KEYS_THAN_ARGUMENTS = "ERR Number of keys can't be greater than number of args";
     NO_KEY_ARGUMENTS = "ERR The command has no key arguments";
 }
 

@@ -11,13 +11,18 @@ pub mod error;
 pub mod generic;
 pub mod help;
 pub mod lcs;
+pub mod lists;
 pub mod options;
+pub mod sets;
 pub mod strings;
 pub mod table;
+#[cfg(test)]
+mod transcript;
 
 use crate::config::Config;
 use crate::keyspace::Keyspace;
 use crate::resp::{Args, Sink};
+use crate::value::Item;
 
 pub use error::CommandError;
 
@@ -41,6 +46,15 @@ pub type Outcome = Result<(), CommandError>;
 
 /// A command that needs the data only.
 pub type DataHandler = fn(&mut Context<'_>, Args<'_>) -> Outcome;
+
+/// Answers an element of a collection, as a string.
+#[inline]
+pub fn bulk_item(reply: &mut dyn Sink, item: Item<'_>) {
+    match item {
+        Item::Bytes(bytes) => reply.bulk(bytes),
+        Item::Number(number) => reply.bulk_integer(number),
+    }
+}
 
 impl Context<'_> {
     /// Refuses to make the data `bytes` larger where they would not fit in the instance.

@@ -6,6 +6,7 @@
 
 use super::error::{self, CommandError};
 use crate::resp::Args;
+use crate::value::glob;
 use crate::value::number::{LongDouble, parse_f64, parse_i64};
 
 // ---- words -------------------------------------------------------------------------------------
@@ -49,6 +50,16 @@ pub fn positive_or(arg: &[u8], refused: CommandError) -> Result<i64, CommandErro
     parse_i64(arg).filter(|number| *number >= 0).ok_or(refused)
 }
 
+/// An integer of at least 1, or the error the command has for everything else.
+pub fn at_least_1_or(arg: &[u8], refused: CommandError) -> Result<i64, CommandError> {
+    parse_i64(arg).filter(|number| *number >= 1).ok_or(refused)
+}
+
+/// An integer of which the opposite is one too.
+pub fn signed(arg: &[u8]) -> Result<i64, CommandError> {
+    between(arg, -i64::MAX, i64::MAX)
+}
+
 /// An integer between two bounds, both included.
 pub fn between(arg: &[u8], least: i64, most: i64) -> Result<i64, CommandError> {
     let number = integer(arg)?;
@@ -80,6 +91,42 @@ pub fn scan_count(arg: &[u8]) -> Result<usize, CommandError> {
     match integer(arg)? {
         ..1 => Err(error::SYNTAX),
         count => Ok(usize::try_from(count).unwrap_or(usize::MAX)),
+    }
+}
+
+/// `[MATCH pattern] [COUNT count]` of the commands that scan one key's members.
+pub struct ScanOptions<'a> {
+    /// How many members to look at.
+    pub count: usize,
+    pattern: Option<&'a [u8]>,
+}
+
+impl<'a> ScanOptions<'a> {
+    /// Options to the end of `args`.
+    pub fn parse(args: Args<'a>) -> Result<Self, CommandError> {
+        let mut scan = ScanOptions {
+            count: 10,
+            pattern: None,
+        };
+        let mut at = 0;
+        while let Some(option) = args.get(at) {
+            match args.get(at + 1) {
+                Some(count) if is(option, "COUNT") => scan.count = scan_count(count)?,
+                Some(pattern) if is(option, "MATCH") => {
+                    scan.pattern = (pattern != b"*").then_some(pattern);
+                }
+                _ if is(option, "NOVALUES") => return Err(error::NOVALUES_WITHOUT_HASH),
+                _ => return Err(error::SYNTAX),
+            }
+            at += 2;
+        }
+        Ok(scan)
+    }
+
+    /// True if the member is to be answered.
+    pub fn wants(&self, member: &[u8]) -> bool {
+        self.pattern
+            .is_none_or(|pattern| glob::matches(pattern, member, false))
     }
 }
 

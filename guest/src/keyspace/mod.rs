@@ -200,6 +200,19 @@ impl Keyspace {
             .map(|position| self.databases[db].entry(position))
     }
 
+    /// What a key holds, for a second look at several keys within the command that has read them:
+    /// leaves no trace and removes nothing.
+    #[inline]
+    pub fn value(&self, db: usize, key: &[u8]) -> Option<&Value> {
+        let position = self.databases[db].find(self.seed.hash(key), key)?;
+        (!self.is_due(db, position)).then(|| self.databases[db].entry(position).value())
+    }
+
+    /// What members and fields are hashed with.
+    pub fn seed(&self) -> Seed {
+        self.seed.clone()
+    }
+
     /// When a key expires: `None` if there is no such key, `Some(None)` if it does not expire.
     /// Leaves no trace.
     pub fn deadline_ms(&mut self, db: usize, key: &[u8]) -> Option<Option<i64>> {

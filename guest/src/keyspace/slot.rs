@@ -2,7 +2,7 @@
 //! to follow a change is done when the guard goes.
 
 use super::{EventClass, Keyspace};
-use crate::value::{StringValue, Value, WrongType};
+use crate::value::{List, Set, StringValue, Value, WrongType};
 
 /// A key that a command is about to write, existing or not.
 pub struct Slot<'k> {
@@ -12,6 +12,8 @@ pub struct Slot<'k> {
     hash: u32,
     position: Option<usize>,
     changed: bool,
+    /// As how many changes it counts, if it is changed.
+    changes: u64,
 }
 
 impl<'k> Slot<'k> {
@@ -35,6 +37,7 @@ impl<'k> Slot<'k> {
             hash,
             position,
             changed: false,
+            changes: 1,
         }
     }
 
@@ -87,6 +90,36 @@ impl<'k> Slot<'k> {
         self.value_mut().map(Value::as_string_mut).transpose()
     }
 
+    /// The list the key holds; `None` if there is no such key.
+    #[inline]
+    pub fn list(&self) -> Result<Option<&List>, WrongType> {
+        self.value().map(Value::as_list).transpose()
+    }
+
+    /// The list the key holds, to change in place. Counts as a change.
+    #[inline]
+    pub fn list_mut(&mut self) -> Result<Option<&mut List>, WrongType> {
+        if self.list()?.is_none() {
+            return Ok(None);
+        }
+        self.value_mut().map(Value::as_list_mut).transpose()
+    }
+
+    /// The set the key holds; `None` if there is no such key.
+    #[inline]
+    pub fn set(&self) -> Result<Option<&Set>, WrongType> {
+        self.value().map(Value::as_set).transpose()
+    }
+
+    /// The set the key holds, to change in place. Counts as a change.
+    #[inline]
+    pub fn set_mut(&mut self) -> Result<Option<&mut Set>, WrongType> {
+        if self.set()?.is_none() {
+            return Ok(None);
+        }
+        self.value_mut().map(Value::as_set_mut).transpose()
+    }
+
     /// Stores a value, whatever was there; it does not expire.
     #[inline]
     pub fn put(&mut self, value: impl Into<Value>) {
@@ -112,6 +145,11 @@ impl<'k> Slot<'k> {
                     .event(EventClass::NEW, "new", self.db, self.key);
             }
         }
+    }
+
+    /// Makes a change of several members count as that many: INFO shows it.
+    pub fn count_changes(&mut self, changes: usize) {
+        self.changes = changes as u64;
     }
 
     /// Takes back that the key counts as changed: it was only laid out differently, and who reads or
@@ -184,7 +222,7 @@ impl Drop for Slot<'_> {
                 .journal
                 .event(EventClass::GENERIC, "del", self.db, self.key);
         }
-        self.keyspace.journal.dirty += 1;
+        self.keyspace.journal.dirty += self.changes;
         self.keyspace.journal.changed(self.db, self.key);
     }
 }

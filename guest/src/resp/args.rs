@@ -1,6 +1,6 @@
 //! The arguments of one request, as slices of the bytes they arrived in.
 
-use std::ops::Index;
+use std::ops::{Index, Range};
 
 /// Where one argument lies in its buffer.
 #[derive(Clone, Copy, Debug, Default)]
@@ -54,6 +54,15 @@ impl<'a> Args<'a> {
         Args {
             buffer: self.buffer,
             spans: &self.spans[index.min(self.spans.len())..],
+        }
+    }
+
+    /// The arguments in a range, as far as there are that many.
+    pub fn range(&self, range: Range<usize>) -> Args<'a> {
+        let end = range.end.min(self.spans.len());
+        Args {
+            buffer: self.buffer,
+            spans: &self.spans[range.start.min(end)..end],
         }
     }
 

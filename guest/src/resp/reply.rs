@@ -39,7 +39,8 @@ pub trait Sink {
     fn switch_protocol(&mut self, protocol: Protocol);
     /// A status such as `OK`: no line break in it.
     fn simple(&mut self, text: &str);
-    /// An error, its code first: `ERR syntax error`. Line breaks become blanks.
+    /// An error, its code first: `ERR syntax error`. Line breaks at its end are dropped, others
+    /// become blanks.
     fn error(&mut self, text: &[u8]);
     /// A number.
     fn integer(&mut self, number: i64);
@@ -65,6 +66,11 @@ pub trait Sink {
     fn defer(&mut self) -> Mark;
     /// Writes the head that [`Sink::defer`] kept the place for. Innermost first.
     fn settle(&mut self, mark: Mark, kind: Aggregate, len: usize);
+
+    /// True once nothing more fits: whoever writes without end may stop.
+    fn is_full(&self) -> bool {
+        false
+    }
 
     /// `+OK`
     fn ok(&mut self) {
@@ -201,6 +207,10 @@ impl Wire {
 }
 
 impl Sink for Wire {
+    fn is_full(&self) -> bool {
+        self.overflowed
+    }
+
     fn protocol(&self) -> Protocol {
         self.protocol
     }
@@ -214,10 +224,16 @@ impl Sink for Wire {
     }
 
     fn error(&mut self, text: &[u8]) {
-        if text.iter().any(|byte| matches!(byte, b'\r' | b'\n')) {
+        let breaks = |byte: &u8| matches!(byte, b'\r' | b'\n');
+        let end = text
+            .iter()
+            .rposition(|byte| !breaks(byte))
+            .map_or(0, |last| last + 1);
+        let text = &text[..end];
+        if text.iter().any(breaks) {
             let flat: Vec<u8> = text
                 .iter()
-                .map(|b| if matches!(b, b'\r' | b'\n') { b' ' } else { *b })
+                .map(|byte| if breaks(byte) { b' ' } else { *byte })
                 .collect();
             self.line(b'-', &flat);
         } else {

@@ -332,7 +332,9 @@ fn length_line(
         ] => Ok((Some(10 * digit(tens) + digit(ones)), from + 5)),
         _ => {
             let end = line(bytes, from, too_big)?;
-            Ok((parse_i64(&bytes[from + 1..end]), end + 2))
+            // Where the line is empty there is no kind of line either, let alone a number.
+            let digits = bytes.get(from + 1..end).unwrap_or_default();
+            Ok((parse_i64(digits), end + 2))
         }
     }
 }

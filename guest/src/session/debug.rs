@@ -4,7 +4,8 @@
 use super::{Call, LogLevel, SessionHandler};
 use crate::commands::{Outcome, error, generic, help, options};
 use crate::resp::{Aggregate, Args, Protocol, Sink};
-use crate::value::{StringValue, Value, number};
+use crate::value::list::End;
+use crate::value::{Item, StringValue, Value, number};
 
 pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[("debug", debug)];
 
@@ -87,7 +88,14 @@ fn object(call: &mut Call<'_>, key: &[u8]) -> Outcome {
 fn serialized_len(value: &Value) -> usize {
     match value {
         Value::String(string) => serialized_string_len(string),
+        // Roughly, until the format itself is written.
+        Value::List(list) => list.items(End::Left).map(serialized_item_len).sum(),
+        Value::Set(set) => set.items().map(serialized_item_len).sum(),
     }
+}
+
+fn serialized_item_len(item: Item<'_>) -> usize {
+    serialized_string_len(&StringValue::plain(&item.bytes()))
 }
 
 fn serialized_string_len(string: &StringValue) -> usize {

@@ -5,7 +5,7 @@ use super::{
     SessionHandler, client_command, command, config, connection, debug, info, lolwut, shutdown,
 };
 use crate::commands::table::{COMMANDS, COUNT, CommandSpec};
-use crate::commands::{DataHandler, bitmaps, databases, generic, lcs, strings};
+use crate::commands::{DataHandler, bitmaps, databases, generic, lcs, lists, sets, strings};
 
 /// Runs one command.
 #[derive(Clone, Copy)]
@@ -24,6 +24,8 @@ static HANDLERS: [Option<Handler>; COUNT] = {
     data(&mut table, bitmaps::HANDLERS);
     data(&mut table, generic::HANDLERS);
     data(&mut table, databases::HANDLERS);
+    data(&mut table, lists::HANDLERS);
+    data(&mut table, sets::HANDLERS);
     session(&mut table, connection::HANDLERS);
     session(&mut table, client_command::HANDLERS);
     session(&mut table, command::HANDLERS);

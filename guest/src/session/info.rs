@@ -509,7 +509,7 @@ fn keyspace(server: &Server, page: &mut Page) {
 
 /// How many keys there are of each size, by powers of two.
 fn keysizes(server: &Server, page: &mut Page) {
-    const MEASURES: [&str; 1] = ["strings_sizes"];
+    const MEASURES: [&str; 3] = ["strings_sizes", "lists_items", "sets_items"];
     for db in 0..server.keyspace.databases() {
         if server.keyspace.len(db) == 0 {
             continue;
@@ -518,6 +518,8 @@ fn keysizes(server: &Server, page: &mut Page) {
         for entry in server.keyspace.entries(db) {
             let (measure, size) = match entry.value() {
                 Value::String(string) => (0, string.len() as u64),
+                Value::List(list) => (1, list.len() as u64),
+                Value::Set(set) => (2, set.len() as u64),
             };
             counts[measure][(u64::BITS - size.leading_zeros()) as usize] += 1;
         }

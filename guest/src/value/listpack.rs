@@ -7,8 +7,7 @@
 //! the next entry at that end goes.
 
 use super::StringBytes;
-use super::number::parse_i64;
-use super::string::Digits;
+use super::string::{Digits, number_in};
 
 /// Bytes of the header and the end mark that Redis's form has around the entries.
 pub const FRAME_BYTES: usize = 7;
@@ -96,16 +95,6 @@ impl<'a> From<Item<'a>> for Needle<'a> {
             number: item.number(),
             text: item.bytes(),
         }
-    }
-}
-
-/// The number that bytes are the canonical form of.
-#[inline]
-pub fn number_in(bytes: &[u8]) -> Option<i64> {
-    if bytes.len() <= 20 && matches!(bytes.first(), Some(b'0'..=b'9' | b'-')) {
-        parse_i64(bytes)
-    } else {
-        None
     }
 }
 
@@ -329,8 +318,20 @@ impl Listpack {
     }
 
     /// Where the element is.
+    #[inline]
     pub fn find(&self, needle: &Needle<'_>) -> Option<usize> {
-        self.items().position(|item| needle.is(item))
+        // There is one form for each element: it is enough to compare bytes.
+        let wanted = Encoded::new(needle.bytes());
+        let (head, body) = (&wanted.head[..wanted.head_len], wanted.body);
+        let mut at = self.start();
+        for index in 0..self.len() {
+            let entry = &self.bytes[at..];
+            if entry.starts_with(head) && entry[head.len()..].starts_with(body) {
+                return Some(index);
+            }
+            at = self.after(at);
+        }
+        None
     }
 
     /// Where the entry at `index` begins, or the last one ends.
@@ -376,7 +377,12 @@ impl Listpack {
     /// Where the entry after the one at `at` begins.
     #[inline]
     fn after(&self, at: usize) -> usize {
-        let inner = self.entry(at).1;
+        let inner = match self.bytes[at] {
+            0..0x80 => 1,
+            len @ 0x80..0xc0 => 1 + usize::from(len & 0x3f),
+            0xc0..0xe0 => 2,
+            _ => self.entry(at).1,
+        };
         at + inner + back_size(inner)
     }
 
@@ -588,7 +594,7 @@ mod tests {
         pack.items().map(|item| item.bytes().to_vec()).collect()
     }
 
-    /// Sizes from Redis: what the smallest limit is that keeps a list of one element a listpack.
+    /// With the length at the end. Nothing but the size decides when Redis changes an encoding.
     #[test]
     fn entries_have_the_size_they_have_in_redis() {
         let sizes: [(&[u8], usize); 14] = [

@@ -176,7 +176,7 @@ impl StringValue {
 
 /// The number that bytes are the canonical form of.
 #[inline]
-fn number_in(bytes: &[u8]) -> Option<i64> {
+pub(super) fn number_in(bytes: &[u8]) -> Option<i64> {
     if bytes.len() <= 20 && matches!(bytes.first(), Some(b'0'..=b'9' | b'-')) {
         parse_i64(bytes)
     } else {
