@@ -16,6 +16,9 @@ pub use crate::session::{Close, LogLevel, LogLine, Transport};
 /// so that what is answered can go out and memory stays bounded.
 const STEP_OUTPUT_BYTES: usize = 1 << 20;
 
+/// No buffer can be longer than half the address space of wasm32, and this leaves room to grow.
+const LONGEST_OUTPUT: usize = 3 << 29;
+
 /// What an engine is started with; `wit/engine.wit` explains each field.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -291,6 +294,7 @@ impl Engine {
         let start = self.wire.len();
         self.wire.aim(protocol, self.output_limit(start));
         let mut put_off = false;
+        let limited = self.server.config.client_output_buffer_limit[0].hard_bytes > 0;
         loop {
             let limits = Limits {
                 bulk_len: self.server.config.proto_max_bulk_len,
@@ -323,13 +327,22 @@ impl Engine {
                 decoder.args(bytes),
                 &mut self.wire,
             );
-            if self.server.clients.get(connection).is_none() {
-                break;
+            let produced = (self.wire.len() - reply) as u64;
+            match self.server.clients.get_mut(connection) {
+                Some(client) => client.sending_bytes += produced,
+                None => break,
+            }
+            if limited {
+                // As Redis does: at once, whatever a fast reader would have taken meanwhile.
+                self.server.check_output_limit(connection);
+                if self.server.clients.get(connection).is_none() {
+                    break;
+                }
             }
             if self.server.paused_until_us.is_some() {
                 self.hold_reply(connection, reply);
                 put_off = true;
-            } else if self.wire.len() > STEP_OUTPUT_BYTES {
+            } else if self.wire.len() > STEP_OUTPUT_BYTES && !limited {
                 put_off = true;
             }
             if put_off || self.server.exit {
@@ -361,7 +374,8 @@ impl Engine {
             .memory_ceiling()
             .saturating_sub(crate::memory::used());
         // Growing a buffer needs the old and the new one for a moment.
-        len.saturating_add(room / 2).max(64 * 1024)
+        len.saturating_add(room / 5 * 2)
+            .clamp(64 * 1024, LONGEST_OUTPUT)
     }
 
     /// Everything on the wire since `start` is this connection's.
@@ -372,7 +386,6 @@ impl Engine {
         }
         if let Some(client) = self.server.clients.get_mut(connection) {
             client.bytes_out += u64::from(length);
-            client.sending_bytes += u64::from(length);
         }
         self.server.stats.sent(length as usize);
         match self.sends.last_mut() {
@@ -414,6 +427,7 @@ impl Engine {
         for connection in held {
             if let Some(client) = self.server.clients.get_mut(connection) {
                 let reply = std::mem::take(&mut client.held_reply);
+                client.sending_bytes += reply.len() as u64;
                 let start = self.wire.len();
                 self.wire.aim(Default::default(), usize::MAX);
                 self.wire.raw(&reply);

@@ -12,7 +12,6 @@ pub mod frame;
 pub mod generate;
 pub mod native;
 pub mod play;
-pub mod program;
 pub mod real;
 pub mod record;
 pub mod tcp;

@@ -144,6 +144,13 @@ impl Keyspace {
         crate::memory::used().saturating_add(bytes) <= self.memory_ceiling
     }
 
+    /// Bytes that the index of a database takes on top when `more` keys come: none, but at the few
+    /// moments when it grows.
+    #[inline]
+    pub fn index_growth(&self, db: usize, more: usize) -> usize {
+        self.databases[db].index_growth(more)
+    }
+
     /// Bytes that may be filled in all.
     pub fn memory_ceiling(&self) -> usize {
         self.memory_ceiling

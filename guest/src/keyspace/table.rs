@@ -72,6 +72,17 @@ impl Table {
         self.deadlines.len()
     }
 
+    /// Bytes that the index needs for `more` keys beyond what it has.
+    #[inline]
+    pub fn index_growth(&self, more: usize) -> usize {
+        // A slot is a position and a tag; there are up to 16/7 slots a key.
+        const SLOT_BYTES: usize = size_of::<u32>() + 1;
+        if self.len + more <= self.index.capacity() {
+            return 0;
+        }
+        (self.len + more) * SLOT_BYTES * 16 / 7
+    }
+
     /// Where the key is.
     #[inline]
     pub fn find(&self, hash: u32, key: &[u8]) -> Option<usize> {

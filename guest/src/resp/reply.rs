@@ -101,6 +101,9 @@ pub trait Sink {
     }
 }
 
+/// From here on a buffer of replies grows by less than doubling.
+const LARGE: usize = 1 << 20;
+
 /// Replies as bytes on the wire, for any number of connections one after the other.
 #[derive(Default)]
 pub struct Wire {
@@ -163,9 +166,9 @@ impl Wire {
             self.overflowed = true;
             return false;
         }
-        if self.out.capacity() - self.out.len() < bytes && bytes > 1 << 20 {
-            // Doubling would ask for twice what is there to hold one large value.
-            self.out.reserve_exact(bytes);
+        if self.out.capacity() - self.out.len() < bytes && self.out.len() + bytes > LARGE {
+            // Doubling would ask for twice what is there to hold one value more.
+            self.out.reserve_exact(bytes.max(self.out.len() / 8));
         }
         true
     }

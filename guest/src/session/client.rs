@@ -29,6 +29,9 @@ pub enum ReplyMode {
     SkipThis,
 }
 
+/// A buffer of input doubles up to steps of this size.
+const LARGEST_GROWTH: usize = 64 << 20;
+
 /// Bytes of a connection that are not run yet.
 #[derive(Debug, Default)]
 pub struct Input {
@@ -42,7 +45,7 @@ impl Input {
     /// Adds bytes at the end: growing by doubling, but not beyond what the request under way lacks.
     pub fn append(&mut self, bytes: &[u8]) {
         if self.pending.capacity() - self.pending.len() < bytes.len() {
-            let double = self.pending.len();
+            let double = self.pending.len().min(LARGEST_GROWTH);
             let more = match self.decoder.missing_bytes(self.pending.len()) {
                 0 => double,
                 missing => missing.min(double),

@@ -112,7 +112,9 @@ fn admit(
     if spec.flags.contains(Flags::DENYOOM) {
         let used = crate::memory::used() as u64;
         let limit = server.config.maxmemory;
-        if (limit > 0 && used > limit) || !server.keyspace.has_room_for(args.bytes()) {
+        let db = server.clients.current(connection).db;
+        let growth = args.bytes() + server.keyspace.index_growth(db, args.len());
+        if (limit > 0 && used > limit) || !server.keyspace.has_room_for(growth) {
             return Err(error::OUT_OF_MEMORY);
         }
     }

@@ -1,49 +1,12 @@
-//! The `petridis` program as a process: building it, starting it, ending it.
+//! The `petridis` program as a process: starting it, ending it.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Lines};
-use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
-
-/// The program: the file that `PETRIDIS_PROGRAM` names, or else one that is built here, with the
-/// profile of this test and into the same folder.
-///
-/// Cargo offers a program's path only to tests of its own package.
-pub fn path() -> &'static Path {
-    static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| match std::env::var_os("PETRIDIS_PROGRAM") {
-        Some(path) => path.into(),
-        None => build(),
-    })
-}
-
-fn build() -> PathBuf {
-    // …/target/debug/deps/name-of-a-test
-    let test = std::env::current_exe().expect("a test is a file");
-    let profile = test
-        .ancestors()
-        .nth(2)
-        .expect("it lies in the target folder");
-    let target = profile.parent().expect("it lies in the target folder");
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
-    // As `cargo run` builds it, so that the two share what they build.
-    cargo
-        .current_dir(root)
-        .args(["build", "--quiet", "--bin", "petridis", "--target-dir"]);
-    cargo.arg(target);
-    if profile.ends_with("release") {
-        cargo.arg("--release");
-    }
-    let built = cargo.status().expect("cargo runs");
-    assert!(built.success(), "the program does not build");
-    profile.join(format!("petridis{}", std::env::consts::EXE_SUFFIX))
-}
 
 /// A command that runs the program.
 pub fn command<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
-    let mut command = Command::new(path());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_petridis"));
     command.args(arguments);
     command
 }

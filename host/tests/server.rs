@@ -7,7 +7,9 @@ use std::os::unix::net::UnixStream;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use petridis_tests::program::{self, Program};
+use program::Program;
+
+mod program;
 
 fn say(stream: &mut (impl Read + Write), request: &str, reply: &str) {
     stream
@@ -300,4 +302,19 @@ fn a_client_that_does_not_read_is_closed_at_the_output_limit() {
     let received = until_closed(deaf).len();
     assert!(received < 256 << 20, "{received} bytes came");
     say(&mut stream, "STRLEN a\r\n", ":1048576\r\n");
+}
+
+#[test]
+fn the_component_is_written_as_it_is_embedded() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("petridis.wasm");
+    let written = program::command(["component", "-o"])
+        .arg(&file)
+        .status()
+        .expect("it runs");
+    assert!(written.success());
+    assert_eq!(
+        std::fs::read(&file).expect("the file is there"),
+        petridis::component()
+    );
 }
