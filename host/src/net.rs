@@ -30,8 +30,13 @@ use tokio::time::Sleep;
 
 use crate::bindings::{Event, Opened, Received, Transport, Unsent};
 
-/// Bytes of input after which the engine is told before anything else is read.
-const FULL_BATCH: usize = 1 << 20;
+/// Bytes of input after which the engine is told before anything else is read. Not more, so that
+/// peers work on their replies while the next ones are read: at pipeline 16 that is a tenth to a fifth
+/// of throughput. Fifty clients with one short request each still make one batch.
+const FULL_BATCH: usize = 4 << 10;
+
+/// What a batch's buffer may keep when it is empty.
+const KEPT_BUFFER: usize = 4 << 20;
 
 /// Bytes that one connection may bring per turn at first, and when it has shown that it brings
 /// much.
@@ -80,7 +85,7 @@ impl Batch {
         self.events.clear();
         self.bytes.clear();
         // One enormous batch is not kept for ever.
-        self.bytes.shrink_to(4 * FULL_BATCH);
+        self.bytes.shrink_to(KEPT_BUFFER);
     }
 }
 
