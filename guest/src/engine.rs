@@ -327,23 +327,22 @@ impl Engine {
                 decoder.args(bytes),
                 &mut self.wire,
             );
-            let produced = (self.wire.len() - reply) as u64;
-            match self.server.clients.get_mut(connection) {
-                Some(client) => client.sending_bytes += produced,
-                None => break,
-            }
-            if limited {
-                // As Redis does: at once, whatever a fast reader would have taken meanwhile.
-                self.server.check_output_limit(connection);
-                if self.server.clients.get(connection).is_none() {
-                    break;
-                }
-            }
+            let Some(client) = self.server.clients.get_mut(connection) else {
+                break;
+            };
             if self.server.paused_until_us.is_some() {
                 self.hold_reply(connection, reply);
                 put_off = true;
-            } else if self.wire.len() > STEP_OUTPUT_BYTES && !limited {
-                put_off = true;
+            } else {
+                client.sending_bytes += (self.wire.len() - reply) as u64;
+                if limited {
+                    // As Redis does: at once, whatever a fast reader would have taken meanwhile.
+                    self.server.check_output_limit(connection);
+                    if self.server.clients.get(connection).is_none() {
+                        break;
+                    }
+                }
+                put_off = self.wire.len() > STEP_OUTPUT_BYTES && !limited;
             }
             if put_off || self.server.exit {
                 break;

@@ -46,8 +46,6 @@ pub trait Sink {
     fn integer(&mut self, number: i64);
     /// A binary-safe string.
     fn bulk(&mut self, bytes: &[u8]);
-    /// Several slices as one string.
-    fn bulk_parts(&mut self, parts: &[&[u8]]);
     /// No value.
     fn null(&mut self);
     /// No array (`*-1` in RESP2).
@@ -253,17 +251,6 @@ impl Sink for Wire {
         if self.room(bytes.len() + 24) {
             self.head(b'$', bytes.len() as i64);
             self.out.extend_from_slice(bytes);
-            self.out.extend_from_slice(b"\r\n");
-        }
-    }
-
-    fn bulk_parts(&mut self, parts: &[&[u8]]) {
-        let len: usize = parts.iter().map(|part| part.len()).sum();
-        if self.room(len + 24) {
-            self.head(b'$', len as i64);
-            for part in parts {
-                self.out.extend_from_slice(part);
-            }
             self.out.extend_from_slice(b"\r\n");
         }
     }

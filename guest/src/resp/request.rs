@@ -185,11 +185,6 @@ impl Decoder {
             .map_or(0, |len| (self.at + len + 2).saturating_sub(have))
     }
 
-    /// Arguments parsed of a request that is not whole yet.
-    pub fn args_under_way(&self) -> usize {
-        self.spans.len()
-    }
-
     /// `*N`: true when the array is empty... in which case there is nothing to run.
     fn count(&mut self, bytes: &[u8], limits: Limits) -> Result<bool, Decoded> {
         let (count, next) = length_line(bytes, self.at, ProtocolError::TooBigCount)?;
