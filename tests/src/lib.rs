@@ -7,6 +7,8 @@
 //! [`Player`]: play::Player
 
 pub mod conversation;
+pub mod differential;
+#[cfg(feature = "component")]
 pub mod dish;
 pub mod frame;
 pub mod generate;

@@ -1,7 +1,7 @@
 //! Plays every conversation: natively, on the component over TCP, and on request on a real Redis.
 //!
-//! `PETRIDIS_CONVERSATIONS=real` adds the real one; `PETRIDIS_RECORD=1` writes its answers into
-//! the files instead of comparing. A word on the command line selects by name, as always.
+//! `PETRIDIS_CONVERSATIONS=real` adds the real one. A word on the command line selects by name, as
+//! always. Recording is `converse`'s (`tests/src/bin/converse.rs`).
 
 use std::collections::BTreeSet;
 use std::env;
@@ -17,7 +17,6 @@ use petridis_tests::dish::Dish;
 use petridis_tests::native::Native;
 use petridis_tests::play::{Player, check};
 use petridis_tests::real::{self, Real};
-use petridis_tests::record::record;
 
 type Config = [(String, String)];
 
@@ -73,9 +72,6 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    if env::var_os("PETRIDIS_RECORD").is_some() {
-        return record_all(conversations, arguments.filter.as_deref().unwrap_or(""));
-    }
 
     let with_real = env::var_os("PETRIDIS_CONVERSATIONS").is_some_and(|which| which == "real");
     if with_real && real::program().is_none() {
@@ -134,31 +130,6 @@ fn play(
             Err((count + &failures.join("\n")).into())
         }
     }
-}
-
-fn record_all(conversations: Vec<Conversation>, filter: &str) -> ExitCode {
-    let mut outcome = ExitCode::SUCCESS;
-    for mut conversation in conversations {
-        if !conversation.name.contains(filter) {
-            continue;
-        }
-        let Some(real) = Real::start(&conversation.config) else {
-            eprintln!("{}: {}", conversation.name, real::SKIPPED);
-            return ExitCode::FAILURE;
-        };
-        let written = record(&mut conversation, &mut real.for_recording()).and_then(|()| {
-            let text = conversation.render();
-            fs::write(&conversation.path, text).map_err(|error| error.to_string())
-        });
-        match written {
-            Ok(()) => eprintln!("recorded {}", conversation.name),
-            Err(error) => {
-                eprintln!("{error}");
-                outcome = ExitCode::FAILURE;
-            }
-        }
-    }
-    outcome
 }
 
 /// Every command that the conversations speak, as `get` or `config|get`.

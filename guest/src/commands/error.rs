@@ -106,6 +106,10 @@ errors! {
     NUMKEYS_NOT_POSITIVE = "ERR numkeys should be greater than 0";
     COUNT_NOT_POSITIVE = "ERR count should be greater than 0";
     MORE_KEYS_THAN_ARGUMENTS = "ERR Number of keys can't be greater than number of args";
+    TIMEOUT_NOT_A_FLOAT = "ERR timeout is not a float or out of range";
+    TIMEOUT_NOT_AN_INTEGER = "ERR timeout is not an integer or out of range";
+    TIMEOUT_NEGATIVE = "ERR timeout is negative";
+    TIMEOUT_OUT_OF_RANGE = "ERR timeout is out of range";
     NO_KEY_ARGUMENTS = "ERR The command has no key arguments";
 }
 

@@ -7,17 +7,25 @@
 
 pub mod bitmaps;
 pub mod databases;
+pub mod dump;
 pub mod error;
 pub mod generic;
+pub mod geo;
+pub mod hashes;
 pub mod help;
+pub mod hyperloglog;
 pub mod lcs;
 pub mod lists;
 pub mod options;
 pub mod sets;
+pub mod sort;
+pub mod sorted_sets;
+pub mod streams;
 pub mod strings;
 pub mod table;
 #[cfg(test)]
 mod transcript;
+pub mod wait;
 
 use crate::config::Config;
 use crate::keyspace::Keyspace;
@@ -25,6 +33,7 @@ use crate::resp::{Args, Sink};
 use crate::value::Item;
 
 pub use error::CommandError;
+pub use wait::Wait;
 
 /// What a handler of a data command works on.
 pub struct Context<'a> {
@@ -38,6 +47,10 @@ pub struct Context<'a> {
     pub config: &'a Config,
     /// All chance comes from here.
     pub rng: &'a mut fastrand::Rng,
+    /// Whether the caller can wait: a client outside a transaction.
+    pub may_wait: bool,
+    /// Set by a command that has to wait, instead of a reply.
+    pub wait: Option<Wait>,
 }
 
 /// A handler has written its reply, or the error to answer instead. An error comes before the first

@@ -1,6 +1,9 @@
 //! For tests: commands run one after the other, each with what it answered, counted and told.
 
-use super::{Context, databases, generic, lists, sets, strings};
+use super::{
+    Context, databases, dump, generic, geo, hashes, hyperloglog, lists, sets, sort, sorted_sets,
+    streams, strings,
+};
 use crate::config::Config;
 use crate::keyspace::{EventClass, Keyspace};
 use crate::resp::{OwnedArgs, Wire};
@@ -11,7 +14,10 @@ pub fn check(transcript: &[(&str, &str, [u64; 3], &str)]) {
     let mut keyspace = Keyspace::new(16, 7, usize::MAX);
     keyspace.journal.listening = [
         EventClass::GENERIC,
+        EventClass::HASH,
         EventClass::LIST,
+        EventClass::SORTED_SET,
+        EventClass::STREAM,
         EventClass::SET,
         EventClass::STRING,
         EventClass::EXPIRED,
@@ -69,9 +75,16 @@ pub fn answer(keyspace: &mut Keyspace, command: &str) -> String {
     }
     let run = [
         databases::HANDLERS,
+        dump::HANDLERS,
         generic::HANDLERS,
+        geo::HANDLERS,
+        hashes::HANDLERS,
+        hyperloglog::HANDLERS,
         lists::HANDLERS,
         sets::HANDLERS,
+        sort::HANDLERS,
+        sorted_sets::HANDLERS,
+        streams::HANDLERS,
         strings::HANDLERS,
     ]
     .concat()
@@ -89,6 +102,8 @@ pub fn answer(keyspace: &mut Keyspace, command: &str) -> String {
         reply: &mut wire,
         config: &config,
         rng: &mut rng,
+        may_wait: false,
+        wait: None,
     };
     match run(&mut ctx, args.as_args()) {
         Ok(()) => String::from_utf8_lossy(&wire.take())

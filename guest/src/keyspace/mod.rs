@@ -287,17 +287,8 @@ impl Keyspace {
     /// One step of an iteration over a database that sees at least `count` positions, and every key
     /// that is there throughout at least once. `cursor` 0 begins.
     pub fn scan(&self, db: usize, cursor: u64, count: usize) -> ScanStep {
-        let len = self.databases[db].len();
-        let end = match cursor {
-            0 => len,
-            // Keys beyond the cursor are new, or were seen.
-            cursor => usize::try_from(cursor).unwrap_or(usize::MAX).min(len),
-        };
-        let start = end.saturating_sub(count);
-        ScanStep {
-            cursor: start as u64,
-            positions: start..end,
-        }
+        let (cursor, positions) = self.databases[db].scan(cursor, count);
+        ScanStep { cursor, positions }
     }
 
     /// The key at a position that [`Keyspace::scan`] named, whether its time is up or not.

@@ -2,7 +2,7 @@
 //! to follow a change is done when the guard goes.
 
 use super::{EventClass, Keyspace};
-use crate::value::{List, Set, StringValue, Value, WrongType};
+use crate::value::{Fields, List, Set, SortedSet, Stream, StringValue, Value, WrongType};
 
 /// A key that a command is about to write, existing or not.
 pub struct Slot<'k> {
@@ -54,12 +54,6 @@ impl<'k> Slot<'k> {
             .map(|position| self.keyspace.databases[self.db].entry(position).value())
     }
 
-    /// The string the key holds; `None` if there is no such key.
-    #[inline]
-    pub fn string(&self) -> Result<Option<&StringValue>, WrongType> {
-        self.value().map(Value::as_string).transpose()
-    }
-
     /// Counts a hit or a miss, as [`Keyspace::read`] does: for a command that answers what the key
     /// held before it writes (GETDEL, GETSET…).
     #[inline]
@@ -78,46 +72,6 @@ impl<'k> Slot<'k> {
         let position = self.position?;
         self.changed = true;
         Some(self.keyspace.databases[self.db].value_mut(position))
-    }
-
-    /// The string the key holds, to change in place. Counts as a change.
-    #[inline]
-    pub fn string_mut(&mut self) -> Result<Option<&mut StringValue>, WrongType> {
-        // Looked at first: a wrong type is no change.
-        if self.string()?.is_none() {
-            return Ok(None);
-        }
-        self.value_mut().map(Value::as_string_mut).transpose()
-    }
-
-    /// The list the key holds; `None` if there is no such key.
-    #[inline]
-    pub fn list(&self) -> Result<Option<&List>, WrongType> {
-        self.value().map(Value::as_list).transpose()
-    }
-
-    /// The list the key holds, to change in place. Counts as a change.
-    #[inline]
-    pub fn list_mut(&mut self) -> Result<Option<&mut List>, WrongType> {
-        if self.list()?.is_none() {
-            return Ok(None);
-        }
-        self.value_mut().map(Value::as_list_mut).transpose()
-    }
-
-    /// The set the key holds; `None` if there is no such key.
-    #[inline]
-    pub fn set(&self) -> Result<Option<&Set>, WrongType> {
-        self.value().map(Value::as_set).transpose()
-    }
-
-    /// The set the key holds, to change in place. Counts as a change.
-    #[inline]
-    pub fn set_mut(&mut self) -> Result<Option<&mut Set>, WrongType> {
-        if self.set()?.is_none() {
-            return Ok(None);
-        }
-        self.value_mut().map(Value::as_set_mut).transpose()
     }
 
     /// Stores a value, whatever was there; it does not expire.
@@ -203,6 +157,40 @@ impl<'k> Slot<'k> {
     pub fn now_ms(&self) -> i64 {
         self.keyspace.now_ms()
     }
+}
+
+/// What a key holds, as the one type that a command works on.
+macro_rules! types {
+    ($($type:ty: $get:ident $get_mut:ident $as:ident $as_mut:ident;)*) => {
+        impl Slot<'_> {
+            $(
+                #[doc = concat!("The [`", stringify!($type), "`] the key holds; `None` if there is no such key.")]
+                #[inline]
+                pub fn $get(&self) -> Result<Option<&$type>, WrongType> {
+                    self.value().map(Value::$as).transpose()
+                }
+
+                #[doc = concat!("The [`", stringify!($type), "`] the key holds, to change in place. Counts as a change.")]
+                #[inline]
+                pub fn $get_mut(&mut self) -> Result<Option<&mut $type>, WrongType> {
+                    // Looked at first: a wrong type is no change.
+                    if self.$get()?.is_none() {
+                        return Ok(None);
+                    }
+                    self.value_mut().map(Value::$as_mut).transpose()
+                }
+            )*
+        }
+    };
+}
+
+types! {
+    StringValue: string string_mut as_string as_string_mut;
+    List: list list_mut as_list as_list_mut;
+    Set: set set_mut as_set as_set_mut;
+    Fields: fields fields_mut as_fields as_fields_mut;
+    SortedSet: sorted_set sorted_set_mut as_sorted_set as_sorted_set_mut;
+    Stream: stream stream_mut as_stream as_stream_mut;
 }
 
 impl Drop for Slot<'_> {

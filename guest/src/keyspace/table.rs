@@ -1,18 +1,12 @@
-//! One database's keys: a hash index over densely packed entries, and the order of their deadlines.
-//!
-//! Entries have no gaps: removing one moves the last into its place. Two things follow. A key at
-//! random is one index away. And SCAN, going from the end downwards, meets everything that stays:
-//! an entry that moves comes from the part already seen, across any growth of the index.
+//! One database's keys: densely packed entries, and the order of their deadlines.
 //!
 //! Knows no time and no guard; keeps no promise about bookkeeping. That is `slot`'s.
 
-use hashbrown::HashTable;
+use std::ops::Range;
 
 use crate::value::Value;
-use crate::value::hash::spread;
+use crate::value::dense::{Dense, Keyed};
 
-/// Entries are allocated in pages: growing copies none of them.
-const PAGE: usize = 256;
 const NO_DEADLINE: u32 = u32::MAX;
 
 /// A key and all that is known of it. 32 bytes on wasm32.
@@ -44,6 +38,18 @@ impl Entry {
     }
 }
 
+impl Keyed for Entry {
+    #[inline]
+    fn hash(&self) -> u32 {
+        self.hash
+    }
+
+    #[inline]
+    fn key(&self) -> &[u8] {
+        &self.key
+    }
+}
+
 /// A deadline, and whose it is.
 #[derive(Clone, Copy, Debug)]
 struct Deadline {
@@ -54,9 +60,7 @@ struct Deadline {
 /// The keys of one database.
 #[derive(Debug, Default)]
 pub struct Table {
-    index: HashTable<u32>,
-    pages: Vec<Vec<Entry>>,
-    len: usize,
+    entries: Dense<Entry>,
     /// A binary heap, the earliest first. Each entry knows its place here, each place its entry.
     deadlines: Vec<Deadline>,
 }
@@ -64,7 +68,7 @@ pub struct Table {
 impl Table {
     /// How many keys there are.
     pub fn len(&self) -> usize {
-        self.len
+        self.entries.len()
     }
 
     /// How many of them expire.
@@ -75,34 +79,29 @@ impl Table {
     /// Bytes that the index needs for `more` keys beyond what it has.
     #[inline]
     pub fn index_growth(&self, more: usize) -> usize {
-        // A slot is a position and a tag; there are up to 16/7 slots a key.
-        const SLOT_BYTES: usize = size_of::<u32>() + 1;
-        if self.len + more <= self.index.capacity() {
-            return 0;
-        }
-        (self.len + more) * SLOT_BYTES * 16 / 7
+        self.entries.index_growth(more)
     }
 
     /// Where the key is.
     #[inline]
     pub fn find(&self, hash: u32, key: &[u8]) -> Option<usize> {
-        self.index
-            .find(spread(hash), |position| {
-                let entry = self.entry(*position as usize);
-                entry.hash == hash && *entry.key == *key
-            })
-            .map(|position| *position as usize)
+        self.entries.find(hash, key)
     }
 
     /// The entry at a position below [`Table::len`].
     #[inline]
     pub fn entry(&self, position: usize) -> &Entry {
-        &self.pages[position / PAGE][position % PAGE]
+        self.entries.at(position)
     }
 
     #[inline]
     fn entry_mut(&mut self, position: usize) -> &mut Entry {
-        &mut self.pages[position / PAGE][position % PAGE]
+        self.entries.at_mut(position)
+    }
+
+    /// One step of an iteration, see [`Dense::scan`].
+    pub fn scan(&self, cursor: u64, count: usize) -> (u64, Range<usize>) {
+        self.entries.scan(cursor, count)
     }
 
     /// The value at a position, to change in place.
@@ -119,67 +118,25 @@ impl Table {
 
     /// Adds a key that is not there yet, at the end; returns its position.
     pub fn insert(&mut self, hash: u32, key: &[u8], value: Value, now_s: u32) -> usize {
-        let position = self.len;
-        let entry = Entry {
+        self.entries.insert(Entry {
             hash,
             key: key.into(),
             value,
             accessed_s: now_s,
             deadline: NO_DEADLINE,
-        };
-        if position / PAGE == self.pages.len() {
-            // The first page starts small: most databases of most instances stay small.
-            self.pages.push(if position == 0 {
-                Vec::new()
-            } else {
-                Vec::with_capacity(PAGE)
-            });
-        }
-        self.pages[position / PAGE].push(entry);
-        self.len += 1;
-        let pages = &self.pages;
-        self.index
-            .insert_unique(spread(hash), position as u32, |position| {
-                let position = *position as usize;
-                spread(pages[position / PAGE][position % PAGE].hash)
-            });
-        position
+        })
     }
 
     /// Takes the entry at `position` out; the last entry takes its place.
     pub fn remove(&mut self, position: usize) -> Value {
         self.clear_deadline(position);
-        let hash = self.entry(position).hash;
-        if let Ok(slot) = self
-            .index
-            .find_entry(spread(hash), |at| *at as usize == position)
+        let gone = self.entries.remove(position);
+        if let Some(moved) = self.entries.get(position)
+            && moved.deadline != NO_DEADLINE
         {
-            slot.remove();
-        }
-        self.len -= 1;
-        let last = self.len;
-        let page = last / PAGE;
-        let moved = self.pages[page].pop();
-        if self.pages[page].is_empty() && self.pages.len() > page + 1 {
-            // One empty page stays, so that a key coming and going at the edge costs nothing.
-            self.pages.truncate(page + 1);
-        }
-        let Some(moved) = moved else {
-            unreachable!("a table of {last} entries has a last one")
-        };
-        if position == last {
-            return moved.value;
-        }
-        if let Some(at) = self
-            .index
-            .find_mut(spread(moved.hash), |at| *at as usize == last)
-        {
-            *at = position as u32;
-        }
-        if moved.deadline != NO_DEADLINE {
             self.deadlines[moved.deadline as usize].position = position as u32;
         }
-        std::mem::replace(self.entry_mut(position), moved).value
+        gone.value
     }
 
     /// When the entry expires, in milliseconds since the Unix epoch.

@@ -91,6 +91,7 @@ fn serialized_len(value: &Value) -> usize {
         // Roughly, until the format itself is written.
         Value::List(list) => list.items(End::Left).map(serialized_item_len).sum(),
         Value::Set(set) => set.items().map(serialized_item_len).sum(),
+        Value::Hash(_) | Value::SortedSet(_) | Value::Stream(_) => value.heap_bytes(),
     }
 }
 

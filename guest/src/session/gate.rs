@@ -144,6 +144,8 @@ fn perform(
                 reply: wire,
                 config: &server.config,
                 rng: &mut server.rng,
+                may_wait: false,
+                wait: None,
             };
             run(&mut context, args)
         }

@@ -5,7 +5,10 @@ use super::{
     SessionHandler, client_command, command, config, connection, debug, info, lolwut, shutdown,
 };
 use crate::commands::table::{COMMANDS, COUNT, CommandSpec};
-use crate::commands::{DataHandler, bitmaps, databases, generic, lcs, lists, sets, strings};
+use crate::commands::{
+    DataHandler, bitmaps, databases, dump, generic, geo, hashes, hyperloglog, lcs, lists, sets,
+    sort, sorted_sets, streams, strings,
+};
 
 /// Runs one command.
 #[derive(Clone, Copy)]
@@ -26,6 +29,13 @@ static HANDLERS: [Option<Handler>; COUNT] = {
     data(&mut table, databases::HANDLERS);
     data(&mut table, lists::HANDLERS);
     data(&mut table, sets::HANDLERS);
+    data(&mut table, hashes::HANDLERS);
+    data(&mut table, sorted_sets::HANDLERS);
+    data(&mut table, geo::HANDLERS);
+    data(&mut table, hyperloglog::HANDLERS);
+    data(&mut table, streams::HANDLERS);
+    data(&mut table, sort::HANDLERS);
+    data(&mut table, dump::HANDLERS);
     session(&mut table, connection::HANDLERS);
     session(&mut table, client_command::HANDLERS);
     session(&mut table, command::HANDLERS);

@@ -509,7 +509,14 @@ fn keyspace(server: &Server, page: &mut Page) {
 
 /// How many keys there are of each size, by powers of two.
 fn keysizes(server: &Server, page: &mut Page) {
-    const MEASURES: [&str; 3] = ["strings_sizes", "lists_items", "sets_items"];
+    // In the order of Redis's own numbers for its types. Streams are not measured there either.
+    const MEASURES: [&str; 5] = [
+        "strings_sizes",
+        "lists_items",
+        "sets_items",
+        "zsets_items",
+        "hashes_items",
+    ];
     for db in 0..server.keyspace.databases() {
         if server.keyspace.len(db) == 0 {
             continue;
@@ -520,6 +527,9 @@ fn keysizes(server: &Server, page: &mut Page) {
                 Value::String(string) => (0, string.len() as u64),
                 Value::List(list) => (1, list.len() as u64),
                 Value::Set(set) => (2, set.len() as u64),
+                Value::SortedSet(set) => (3, set.len() as u64),
+                Value::Hash(fields) => (4, fields.len() as u64),
+                Value::Stream(_) => continue,
             };
             counts[measure][(u64::BITS - size.leading_zeros()) as usize] += 1;
         }

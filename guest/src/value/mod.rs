@@ -1,16 +1,23 @@
 //! Pure data structures and the numbers and patterns of Redis. Knows no key, no time, no command.
 
+pub mod dense;
+pub mod fields;
 pub mod glob;
 pub mod hash;
 pub mod list;
 pub mod listpack;
 pub mod number;
 pub mod set;
+pub mod sorted_set;
+pub mod stream;
 pub mod string;
 
+pub use fields::Fields;
 pub use list::List;
 pub use listpack::{Item, Needle};
 pub use set::Set;
+pub use sorted_set::SortedSet;
+pub use stream::Stream;
 pub use string::{StringBytes, StringValue};
 
 /// What a key holds.
@@ -22,6 +29,12 @@ pub enum Value {
     List(Box<List>),
     /// Different members in no order.
     Set(Box<Set>),
+    /// Fields with values.
+    Hash(Box<Fields>),
+    /// Members in the order of their scores.
+    SortedSet(Box<SortedSet>),
+    /// Entries in the order of their ids.
+    Stream(Box<Stream>),
 }
 
 /// The value is of another type than the command works on.
@@ -35,6 +48,9 @@ impl Value {
             Value::String(_) => "string",
             Value::List(_) => "list",
             Value::Set(_) => "set",
+            Value::Hash(_) => "hash",
+            Value::SortedSet(_) => "zset",
+            Value::Stream(_) => "stream",
         }
     }
 
@@ -44,60 +60,9 @@ impl Value {
             Value::String(string) => string.encoding(),
             Value::List(list) => list.encoding(),
             Value::Set(set) => set.encoding(),
-        }
-    }
-
-    /// The string, if it is one.
-    #[inline]
-    pub fn as_string(&self) -> Result<&StringValue, WrongType> {
-        match self {
-            Value::String(string) => Ok(string),
-            _ => Err(WrongType),
-        }
-    }
-
-    /// The string to change in place, if it is one.
-    #[inline]
-    pub fn as_string_mut(&mut self) -> Result<&mut StringValue, WrongType> {
-        match self {
-            Value::String(string) => Ok(string),
-            _ => Err(WrongType),
-        }
-    }
-
-    /// The list, if it is one.
-    #[inline]
-    pub fn as_list(&self) -> Result<&List, WrongType> {
-        match self {
-            Value::List(list) => Ok(list),
-            _ => Err(WrongType),
-        }
-    }
-
-    /// The list to change in place, if it is one.
-    #[inline]
-    pub fn as_list_mut(&mut self) -> Result<&mut List, WrongType> {
-        match self {
-            Value::List(list) => Ok(list),
-            _ => Err(WrongType),
-        }
-    }
-
-    /// The set, if it is one.
-    #[inline]
-    pub fn as_set(&self) -> Result<&Set, WrongType> {
-        match self {
-            Value::Set(set) => Ok(set),
-            _ => Err(WrongType),
-        }
-    }
-
-    /// The set to change in place, if it is one.
-    #[inline]
-    pub fn as_set_mut(&mut self) -> Result<&mut Set, WrongType> {
-        match self {
-            Value::Set(set) => Ok(set),
-            _ => Err(WrongType),
+            Value::Hash(fields) => fields.encoding(),
+            Value::SortedSet(set) => set.encoding(),
+            Value::Stream(_) => "stream",
         }
     }
 
@@ -107,6 +72,9 @@ impl Value {
             Value::String(_) => false,
             Value::List(list) => list.is_empty(),
             Value::Set(set) => set.is_empty(),
+            Value::Hash(fields) => fields.is_empty(),
+            Value::SortedSet(set) => set.is_empty(),
+            Value::Stream(_) => false,
         }
     }
 
@@ -116,24 +84,53 @@ impl Value {
             Value::String(string) => string.heap_bytes(),
             Value::List(list) => list.heap_bytes(),
             Value::Set(set) => set.heap_bytes(),
+            Value::Hash(fields) => fields.heap_bytes(),
+            Value::SortedSet(set) => set.heap_bytes(),
+            Value::Stream(stream) => stream.heap_bytes(),
         }
     }
 }
 
-impl From<StringValue> for Value {
-    fn from(string: StringValue) -> Self {
-        Value::String(string)
-    }
+/// The ways from a value to what it is, and back.
+macro_rules! types {
+    ($($variant:ident($type:ty) $as:ident $as_mut:ident $boxed:expr;)*) => {
+        impl Value {
+            $(
+                #[doc = concat!("The [`", stringify!($type), "`], if it is one.")]
+                #[inline]
+                pub fn $as(&self) -> Result<&$type, WrongType> {
+                    match self {
+                        Value::$variant(value) => Ok(value),
+                        _ => Err(WrongType),
+                    }
+                }
+
+                #[doc = concat!("The [`", stringify!($type), "`] to change in place, if it is one.")]
+                #[inline]
+                pub fn $as_mut(&mut self) -> Result<&mut $type, WrongType> {
+                    match self {
+                        Value::$variant(value) => Ok(value),
+                        _ => Err(WrongType),
+                    }
+                }
+            )*
+        }
+
+        $(
+            impl From<$type> for Value {
+                fn from(value: $type) -> Self {
+                    Value::$variant($boxed(value))
+                }
+            }
+        )*
+    };
 }
 
-impl From<List> for Value {
-    fn from(list: List) -> Self {
-        Value::List(Box::new(list))
-    }
-}
-
-impl From<Set> for Value {
-    fn from(set: Set) -> Self {
-        Value::Set(Box::new(set))
-    }
+types! {
+    String(StringValue) as_string as_string_mut std::convert::identity;
+    List(List) as_list as_list_mut Box::new;
+    Set(Set) as_set as_set_mut Box::new;
+    Hash(Fields) as_fields as_fields_mut Box::new;
+    SortedSet(SortedSet) as_sorted_set as_sorted_set_mut Box::new;
+    Stream(Stream) as_stream as_stream_mut Box::new;
 }

@@ -2,9 +2,8 @@
 //! want it. It never goes back to a smaller form while members come and go, as in Redis. Knows no
 //! key and no command.
 
-use hashbrown::HashTable;
-
-use super::hash::{Seed, spread};
+use super::dense::{self, Dense, Keyed};
+use super::hash::Seed;
 use super::listpack::{self, Item, Listpack, Needle};
 use super::string::number_in;
 
@@ -79,7 +78,7 @@ impl Set {
         match &self.0 {
             Form::Intset(numbers) => numbers.len(),
             Form::Listpack(pack) => pack.len(),
-            Form::Table(table) => table.len,
+            Form::Table(table) => table.members.len(),
         }
     }
 
@@ -134,7 +133,7 @@ impl Set {
             Form::Listpack(pack) => pack.find(needle).is_some(),
             Form::Table(table) => {
                 let bytes = needle.bytes();
-                table.find(seed.hash(bytes), bytes).is_some()
+                table.members.find(seed.hash(bytes), bytes).is_some()
             }
         }
     }
@@ -145,7 +144,7 @@ impl Set {
         match &self.0 {
             Form::Intset(numbers) => Items::Intset(numbers, 0),
             Form::Listpack(pack) => Items::Listpack(pack.items()),
-            Form::Table(table) => Items::Table(table.pages.iter(), [].iter()),
+            Form::Table(table) => Items::Table(table.members.iter()),
         }
     }
 
@@ -156,7 +155,7 @@ impl Set {
                 (position < numbers.len()).then(|| Item::Number(numbers.get(position)))
             }
             Form::Listpack(pack) => pack.get(position),
-            Form::Table(table) => table.member(position).map(|m| Item::Bytes(&m.bytes)),
+            Form::Table(table) => table.members.get(position).map(|m| Item::Bytes(&m.bytes)),
         }
     }
 
@@ -166,24 +165,16 @@ impl Set {
     /// The smaller forms are seen as a whole. A table is seen from the end downwards: when a member
     /// goes, the last one takes its place, which was seen before.
     pub fn scan(&self, cursor: u64, count: usize) -> (u64, impl Iterator<Item = Item<'_>>) {
-        let (start, end) = match &self.0 {
-            Form::Intset(_) | Form::Listpack(_) => (0, self.len()),
+        let (cursor, small, large) = match &self.0 {
+            Form::Intset(_) | Form::Listpack(_) => (0, Some(self.items()), None),
             Form::Table(table) => {
-                let end = match cursor {
-                    0 => table.len,
-                    cursor => usize::try_from(cursor).map_or(table.len, |at| at.min(table.len)),
-                };
-                (end.saturating_sub(count), end)
+                let (cursor, positions) = table.members.scan(cursor, count);
+                let seen = positions.map(|at| Item::Bytes(&table.members.at(at).bytes));
+                (cursor, None, Some(seen))
             }
         };
-        let seen = if let Form::Table(table) = &self.0 {
-            (None, Some((start..end).filter_map(|at| table.member(at))))
-        } else {
-            (Some(self.items()), None)
-        };
-        let (small, large) = seen;
-        let large = large.into_iter().flatten().map(|m| Item::Bytes(&m.bytes));
-        (start as u64, small.into_iter().flatten().chain(large))
+        let (small, large) = (small.into_iter().flatten(), large.into_iter().flatten());
+        (cursor, small.chain(large))
     }
 
     // ---- writing
@@ -194,7 +185,7 @@ impl Set {
         match &mut self.0 {
             Form::Table(table) => {
                 let hash = seed.hash(member);
-                let new = table.find(hash, member).is_none();
+                let new = table.members.find(hash, member).is_none();
                 if new {
                     table.insert(hash, member.into());
                 }
@@ -266,7 +257,7 @@ impl Set {
             },
             Form::Table(table) => {
                 let bytes = needle.bytes();
-                let found = table.find(seed.hash(bytes), bytes);
+                let found = table.members.find(seed.hash(bytes), bytes);
                 if let Some(position) = found {
                     table.remove(position);
                 }
@@ -324,11 +315,8 @@ pub enum Items<'a> {
     Intset(&'a Intset, usize),
     /// Of a listpack.
     Listpack(listpack::Items<'a>),
-    /// Of a table: the pages to come, and this one.
-    Table(
-        std::slice::Iter<'a, Vec<Member>>,
-        std::slice::Iter<'a, Member>,
-    ),
+    /// Of a table.
+    Table(dense::Iter<'a, Member>),
 }
 
 impl<'a> Iterator for Items<'a> {
@@ -343,12 +331,7 @@ impl<'a> Iterator for Items<'a> {
                 Some(Item::Number(number))
             }
             Items::Listpack(items) => items.next(),
-            Items::Table(pages, members) => loop {
-                if let Some(member) = members.next() {
-                    return Some(Item::Bytes(&member.bytes));
-                }
-                *members = pages.next()?.iter();
-            },
+            Items::Table(members) => Some(Item::Bytes(&members.next()?.bytes)),
         }
     }
 }
@@ -470,9 +453,6 @@ impl Intset {
 
 // ---- a table -----------------------------------------------------------------------------------
 
-/// Members are allocated in pages: growing copies none of them.
-const PAGE: usize = 256;
-
 /// A member of a large set. 12 bytes on wasm32.
 #[derive(Clone, Debug)]
 pub struct Member {
@@ -480,95 +460,39 @@ pub struct Member {
     bytes: Box<[u8]>,
 }
 
-/// A hash index over densely packed members. They have no gaps: removing one moves the last into
-/// its place, so that one at random is one index away.
+impl Keyed for Member {
+    #[inline]
+    fn hash(&self) -> u32 {
+        self.hash
+    }
+
+    #[inline]
+    fn key(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Members, and what they weigh.
 #[derive(Clone, Debug, Default)]
 struct Table {
-    index: HashTable<u32>,
-    pages: Vec<Vec<Member>>,
-    len: usize,
+    members: Dense<Member>,
     /// Of all members together.
     member_bytes: usize,
 }
 
 impl Table {
-    #[inline]
-    fn member(&self, position: usize) -> Option<&Member> {
-        self.pages.get(position / PAGE)?.get(position % PAGE)
-    }
-
-    #[inline]
-    fn find(&self, hash: u32, bytes: &[u8]) -> Option<usize> {
-        self.index
-            .find(spread(hash), |position| {
-                self.member(*position as usize)
-                    .is_some_and(|member| member.hash == hash && *member.bytes == *bytes)
-            })
-            .map(|position| *position as usize)
-    }
-
     /// Adds a member that is not there yet.
     fn insert(&mut self, hash: u32, bytes: Box<[u8]>) {
-        let position = self.len;
-        if position / PAGE == self.pages.len() {
-            self.pages.push(if position == 0 {
-                Vec::new()
-            } else {
-                Vec::with_capacity(PAGE)
-            });
-        }
         self.member_bytes += bytes.len();
-        self.pages[position / PAGE].push(Member { hash, bytes });
-        self.len += 1;
-        let pages = &self.pages;
-        self.index
-            .insert_unique(spread(hash), position as u32, |position| {
-                let position = *position as usize;
-                spread(pages[position / PAGE][position % PAGE].hash)
-            });
+        self.members.insert(Member { hash, bytes });
     }
 
     fn remove(&mut self, position: usize) {
-        let Some(hash) = self.member(position).map(|member| member.hash) else {
-            return;
-        };
-        if let Ok(slot) = self
-            .index
-            .find_entry(spread(hash), |at| *at as usize == position)
-        {
-            slot.remove();
-        }
-        self.len -= 1;
-        let last = self.len;
-        let page = last / PAGE;
-        let Some(moved) = self.pages[page].pop() else {
-            unreachable!("a table of {last} members has a last one")
-        };
-        // One empty page stays, so that a member coming and going at the edge costs nothing.
-        self.pages.truncate(page + 1);
-        let gone = if position == last {
-            moved
-        } else {
-            if let Some(at) = self
-                .index
-                .find_mut(spread(moved.hash), |at| *at as usize == last)
-            {
-                *at = position as u32;
-            }
-            std::mem::replace(&mut self.pages[position / PAGE][position % PAGE], moved)
-        };
-        self.member_bytes -= gone.bytes.len();
-        if self.index.capacity() > 8 * self.len + PAGE {
-            let pages = &self.pages;
-            self.index.shrink_to(2 * self.len, |position| {
-                let position = *position as usize;
-                spread(pages[position / PAGE][position % PAGE].hash)
-            });
-        }
+        self.member_bytes -= self.members.remove(position).bytes.len();
     }
 
     fn heap_bytes(&self) -> usize {
-        self.member_bytes + self.len * size_of::<Member>() + self.index.allocation_size()
+        self.member_bytes + self.members.heap_bytes()
     }
 }
 

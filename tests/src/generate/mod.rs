@@ -4,6 +4,16 @@
 //! A command is a template: words in capitals stand for themselves, others are slots (`key`,
 //! `int`); `?` after a slot makes it optional, `*` repeats it. Knows no server.
 
+mod dump;
+mod geo;
+mod hashes;
+mod hyperloglog;
+mod lists;
+mod sets;
+mod sort;
+mod sorted_sets;
+mod streams;
+
 use std::fmt;
 
 use proptest::collection::vec;
@@ -28,7 +38,35 @@ impl fmt::Debug for Script {
     }
 }
 
-const TEMPLATES: &[&str] = &[
+/// The families of commands, each a file, and what it adds: templates and slots of its own.
+const FAMILIES: &[Family] = &[
+    Family {
+        name: "basics",
+        templates: BASICS,
+        slot: |_| None,
+    },
+    dump::FAMILY,
+    geo::FAMILY,
+    hashes::FAMILY,
+    hyperloglog::FAMILY,
+    lists::FAMILY,
+    sets::FAMILY,
+    sort::FAMILY,
+    sorted_sets::FAMILY,
+    streams::FAMILY,
+];
+
+/// What one family of commands adds.
+pub struct Family {
+    /// Its name, to choose it by.
+    pub name: &'static str,
+    /// Its commands.
+    pub templates: &'static [&'static str],
+    /// What stands for its slots; `None` for a word that is none of its own.
+    pub slot: fn(&str) -> Option<BoxedStrategy<Words>>,
+}
+
+const BASICS: &[&str] = &[
     "GET key",
     "SET key value",
     "SET key value set_option*",
@@ -220,14 +258,23 @@ const TYPES: &[&str] = &[
     "u63", "i63", "i64", "u64", "i65", "u0", "x8", "",
 ];
 
-/// A script of 1 to `most` commands.
-pub fn script(most: usize) -> impl Strategy<Value = Script> {
-    vec(command(), 1..=most).prop_map(Script)
+/// A script of 1 to `most` commands of the families whose name contains `family`, and of the basic
+/// ones.
+pub fn script(most: usize, family: &str) -> impl Strategy<Value = Script> + use<> {
+    vec(command(family), 1..=most).prop_map(Script)
 }
 
 /// One command; now and then with a word too many, too few, or in small letters.
-pub fn command() -> impl Strategy<Value = Words> {
-    let commands = Union::new(TEMPLATES.iter().map(|template| from_template(template)));
+fn command(family: &str) -> impl Strategy<Value = Words> + use<> {
+    let mut weighted: Vec<(u32, BoxedStrategy<Words>)> = Vec::new();
+    let chosen = |known: &&Family| known.name.contains(family) && !known.templates.is_empty();
+    for known in FAMILIES.iter().filter(chosen) {
+        weighted.extend(known.templates.iter().map(|t| (8, from_template(t))));
+    }
+    if !family.is_empty() && !"basics".contains(family) {
+        weighted.extend(BASICS.iter().map(|template| (1, from_template(template))));
+    }
+    let commands = Union::new_weighted(weighted);
     (commands, 0..60_u8, slot("value")).prop_map(|(mut words, fate, more)| {
         match fate {
             0 if words.len() > 1 => drop(words.pop()),
@@ -363,7 +410,10 @@ fn slot(name: &str) -> BoxedStrategy<Words> {
         "value_type" => among(&["string", "STRING", "list", "foo"]),
         "count" => among(&["1000", "5000", "0", "abc"]),
         "copy_option" => Union::new(["REPLACE", "DB db", "FOO"].map(words)).boxed(),
-        literal => Just(one(literal)).boxed(),
+        other => FAMILIES
+            .iter()
+            .find_map(|family| (family.slot)(other))
+            .unwrap_or_else(|| Just(one(other)).boxed()),
     }
 }
 

@@ -1,0 +1,6 @@
+//! SORT and SORT_RO.
+
+use super::DataHandler;
+
+/// The commands of this file.
+pub const HANDLERS: &[(&str, DataHandler)] = &[];

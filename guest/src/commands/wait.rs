@@ -1,0 +1,105 @@
+//! Waiting: what a command asks for that found nothing and may wait until there is something. Knows
+//! no client: who waits, in which order, and who is woken is the session's affair.
+//!
+//! A command that waits has written no reply and changed nothing. When one of its keys comes to hold
+//! what it waits for, the same arguments are run again.
+
+use super::{CommandError, Context, error, options};
+use crate::value::Value;
+use crate::value::number::parse_i64;
+
+/// What is answered where waiting was in vain, or is not possible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nothing {
+    /// A null, as BLMOVE.
+    Null,
+    /// A null array, as BLPOP.
+    NullArray,
+}
+
+/// What has to appear under a key for who waits to be woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaited {
+    /// A list.
+    List,
+    /// A sorted set.
+    SortedSet,
+    /// A stream with something new, or anything that means there will be no more of it.
+    Stream,
+}
+
+impl Awaited {
+    /// True if a key that holds this may be what is waited for. To wait for a stream's group also
+    /// means to hear that the stream is gone.
+    pub fn may_be(self, value: Option<&Value>) -> bool {
+        match (self, value) {
+            (Awaited::List, Some(Value::List(_))) => true,
+            (Awaited::SortedSet, Some(Value::SortedSet(_))) => true,
+            (Awaited::Stream, Some(Value::Stream(_))) => true,
+            _ => false,
+        }
+    }
+}
+
+/// What a command waits for.
+#[derive(Clone, Debug)]
+pub struct Wait {
+    /// Keys of the selected database, any of which will do.
+    pub keys: Vec<Box<[u8]>>,
+    /// What has to appear there.
+    pub awaited: Awaited,
+    /// Whether to run again, and answer an error, when a key goes or changes its type
+    /// (XREADGROUP).
+    pub wakes_when_gone: bool,
+    /// Until when, in microseconds since the Unix epoch; for ever without it.
+    pub until_us: Option<u64>,
+    /// What is answered then.
+    pub nothing: Nothing,
+    /// Arguments that mean something else when they are run again: their index and what stands
+    /// there then (XREAD's `$`).
+    pub replaced: Vec<(usize, Box<[u8]>)>,
+}
+
+impl Context<'_> {
+    /// Waits, or where nobody can (in a transaction, in a script) answers that there is nothing.
+    pub fn wait_for(&mut self, wait: Wait) {
+        if self.may_wait {
+            self.wait = Some(wait);
+        } else {
+            match wait.nothing {
+                Nothing::Null => self.reply.null(),
+                Nothing::NullArray => self.reply.null_array(),
+            }
+        }
+    }
+
+    /// The end of a wait of so many seconds, with a fraction; `None` for 0, which is for ever.
+    pub fn timeout_s(&self, arg: &[u8]) -> Result<Option<u64>, CommandError> {
+        let seconds = options::double(arg).map_err(|_| error::TIMEOUT_NOT_A_FLOAT)?;
+        let ms = (seconds * 1000.0).ceil();
+        // The first double beyond 64 bits.
+        if ms >= 9_223_372_036_854_775_808.0 {
+            return Err(error::TIMEOUT_OUT_OF_RANGE);
+        }
+        self.timeout(ms as i64)
+    }
+
+    /// The end of a wait of so many milliseconds; `None` for 0, which is for ever.
+    pub fn timeout_ms(&self, arg: &[u8]) -> Result<Option<u64>, CommandError> {
+        let ms = parse_i64(arg).ok_or(error::TIMEOUT_NOT_AN_INTEGER)?;
+        self.timeout(ms)
+    }
+
+    fn timeout(&self, ms: i64) -> Result<Option<u64>, CommandError> {
+        if ms < 0 {
+            return Err(error::TIMEOUT_NEGATIVE);
+        }
+        if ms == 0 {
+            return Ok(None);
+        }
+        let until_ms = ms
+            .checked_add(self.now_ms())
+            .ok_or(error::TIMEOUT_OUT_OF_RANGE)?;
+        Ok(Some((until_ms as u64).saturating_mul(1000)))
+    }
+}

@@ -1,0 +1,101 @@
+//! The tools of who writes conversations, without the component and so built in seconds:
+//!
+//! ```text
+//! converse play WORD          plays the files whose name contains WORD on the native engine
+//! converse record WORD        plays them on a real Redis and writes down what it answers
+//! converse real WORD          plays them on a real Redis and compares
+//! converse differ [FAMILY [CASES]]   random commands on the native engine and a real Redis
+//! ```
+//!
+//! `cargo run -p petridis-tests --no-default-features --bin converse -- play string/set`
+
+#![allow(clippy::print_stdout, reason = "a program that a person runs")]
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+
+use petridis_tests::conversation::{Conversation, read_all};
+use petridis_tests::differential;
+use petridis_tests::native::Native;
+use petridis_tests::play::check;
+use petridis_tests::real::{self, Real};
+use petridis_tests::record::record;
+
+const USAGE: &str = "converse play|record|real WORD, or converse differ [FAMILY [CASES]]";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let outcome = match args.as_slice() {
+        ["differ"] => differ("", 3000),
+        ["differ", family] => differ(family, 3000),
+        ["differ", family, cases] => match cases.parse() {
+            Ok(cases) => differ(family, cases),
+            Err(_) => Err(USAGE.to_owned()),
+        },
+        [what @ ("play" | "record" | "real"), word] => all(what, word),
+        _ => Err(USAGE.to_owned()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn differ(family: &str, cases: u32) -> Result<(), String> {
+    let mut real = Real::start(&[]).ok_or(real::SKIPPED)?;
+    differential::run(&mut real, cases, family)?;
+    println!("{cases} scripts, no difference");
+    Ok(())
+}
+
+fn all(what: &str, word: &str) -> Result<(), String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("conversations");
+    let mut wrong = 0;
+    for mut conversation in read_all(&root)? {
+        if !conversation.name.contains(word) {
+            continue;
+        }
+        if let Err(error) = one(what, &mut conversation) {
+            println!("{}: {error}\n", conversation.name);
+            wrong += 1;
+        }
+    }
+    match wrong {
+        0 => Ok(()),
+        wrong => Err(format!("{wrong} conversations went wrong")),
+    }
+}
+
+fn one(what: &str, conversation: &mut Conversation) -> Result<(), String> {
+    let start_real =
+        |conversation: &Conversation| Real::start(&conversation.config).ok_or(real::SKIPPED);
+    let report = match what {
+        "record" => {
+            let real = start_real(conversation)?;
+            record(conversation, &mut real.for_recording())?;
+            fs::write(&conversation.path, conversation.render())
+                .map_err(|error| error.to_string())?;
+            println!("recorded {}", conversation.name);
+            return Ok(());
+        }
+        "real" => check(conversation, &mut start_real(conversation)?),
+        _ => check(conversation, &mut Native::start(&conversation.config)?),
+    };
+    match report.failures.as_slice() {
+        [] => {
+            println!("{}: {} exchanges", conversation.name, report.exchanges);
+            Ok(())
+        }
+        failures => Err(format!(
+            "{} of {} exchanges\n\n{}",
+            failures.len(),
+            report.exchanges,
+            failures.join("\n")
+        )),
+    }
+}

@@ -1,0 +1,9 @@
+//! DUMP and RESTORE, at random.
+
+use super::Family;
+
+pub const FAMILY: Family = Family {
+    name: "dump",
+    templates: &[],
+    slot: |_| None,
+};
