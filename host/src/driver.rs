@@ -157,14 +157,14 @@ impl Driver {
 
 /// Hands out the bytes of a turn, those that follow each other to one connection in one piece.
 fn send(hub: &Hub, bytes: Bytes, sends: &[Delivery]) {
-    let mut from = 0;
-    for group in sends.chunk_by(|one, next| one.connection == next.connection) {
-        let length: usize = group.iter().map(|send| send.length as usize).sum();
-        let to = (from + length).min(bytes.len());
-        if let Some(first) = group.first() {
-            hub.send(first.connection, &bytes, from, to);
+    let end = |send: &Delivery| (send.start as usize + send.length as usize).min(bytes.len());
+    let follows = |one: &Delivery, next: &Delivery| {
+        one.connection == next.connection && end(one) == next.start as usize
+    };
+    for group in sends.chunk_by(follows) {
+        if let (Some(first), Some(last)) = (group.first(), group.last()) {
+            hub.send(first.connection, &bytes, first.start as usize, end(last));
         }
-        from = to;
     }
 }
 

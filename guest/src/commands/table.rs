@@ -303,6 +303,14 @@ macro_rules! names {
             }
         };
 
+        impl std::ops::BitOr for $set {
+            type Output = Self;
+
+            fn bitor(self, other: Self) -> Self {
+                $set(self.0 | other.0)
+            }
+        }
+
         impl $set {
             /// The names that can be answered, in order.
             pub const NAMES: &[&str] = &[$($name),*];
@@ -373,6 +381,8 @@ names! {
         MAY_REPLICATE = "may_replicate",
         PROTECTED = "protected",
         TOUCHES_ARBITRARY_KEYS = "touches_arbitrary_keys",
+        RUNS_IN_MULTI = "runs_in_multi",
+        RUNS_WHILE_SUBSCRIBED = "runs_while_subscribed",
     }
 }
 

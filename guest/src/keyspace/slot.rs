@@ -211,6 +211,6 @@ impl Drop for Slot<'_> {
                 .event(EventClass::GENERIC, "del", self.db, self.key);
         }
         self.keyspace.journal.dirty += self.changes;
-        self.keyspace.journal.changed(self.db, self.key);
+        self.keyspace.journal.changed(self.db, self.hash, self.key);
     }
 }

@@ -151,6 +151,12 @@ impl Wire {
         std::mem::replace(&mut self.out, next)
     }
 
+    /// Drops all bytes. The buffer stays, unless it has become large.
+    pub fn clear(&mut self) {
+        self.out.clear();
+        self.out.shrink_to(LARGE);
+    }
+
     /// Bytes that are a reply already.
     pub fn raw(&mut self, bytes: &[u8]) {
         if self.room(bytes.len()) {

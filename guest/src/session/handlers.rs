@@ -2,7 +2,8 @@
 //! not built, and answers as an unknown command does.
 
 use super::{
-    SessionHandler, client_command, command, config, connection, debug, info, lolwut, shutdown,
+    SessionHandler, client_command, command, config, connection, debug, info, lolwut, modules,
+    monitor, pause, pubsub, replication, shutdown, transactions,
 };
 use crate::commands::table::{COMMANDS, COUNT, CommandSpec};
 use crate::commands::{
@@ -43,6 +44,12 @@ static HANDLERS: [Option<Handler>; COUNT] = {
     session(&mut table, info::HANDLERS);
     session(&mut table, lolwut::HANDLERS);
     session(&mut table, debug::HANDLERS);
+    session(&mut table, modules::HANDLERS);
+    session(&mut table, monitor::HANDLERS);
+    session(&mut table, pause::HANDLERS);
+    session(&mut table, pubsub::HANDLERS);
+    session(&mut table, replication::HANDLERS);
+    session(&mut table, transactions::HANDLERS);
     session(&mut table, shutdown::HANDLERS);
     table
 };
