@@ -294,7 +294,7 @@ impl Engine {
             }
             let reply = out.wire.len();
             session::run(server, connection, decoder.args(bytes), &mut out.wire);
-            if !server.is_settled() {
+            if server.is_unsettled {
                 out.attribute(server, connection, start);
                 server.settle(out);
                 let protocol = server.clients.get(connection)?.protocol;

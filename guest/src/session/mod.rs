@@ -116,6 +116,8 @@ pub struct Server {
     pub master: Option<Master>,
     /// Who is told of every command.
     pub monitors: Vec<Connection>,
+    /// Something is left to do for others once the command that runs is answered.
+    pub is_unsettled: bool,
     /// Messages written by the command that runs.
     pub mail: Mail,
     /// Whose waiting the command that runs ends, and with which error.
@@ -157,6 +159,7 @@ impl Server {
             pubsub: PubSub::default(),
             master: None,
             monitors: Vec::new(),
+            is_unsettled: false,
             mail: Mail::default(),
             unblocked: Vec::new(),
             backlog: VecDeque::new(),
@@ -230,7 +233,7 @@ pub struct Call<'a> {
     /// Whether the caller can wait.
     pub may_wait: bool,
     /// Set by a command that has to wait, instead of a reply.
-    pub wait: Option<Wait>,
+    pub wait: Option<Box<Wait>>,
 }
 
 impl Call<'_> {
@@ -242,7 +245,7 @@ impl Call<'_> {
     /// Waits, or where nobody can answers that there is nothing.
     pub fn wait_for(&mut self, wait: Wait) {
         if self.may_wait {
-            self.wait = Some(wait);
+            self.wait = Some(Box::new(wait));
         } else {
             wait.nothing.write(self.reply);
         }
