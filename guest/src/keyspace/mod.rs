@@ -1,6 +1,8 @@
 //! The keyspace: databases, expiry, memory, and the guard through which every write goes. Knows no
 //! client and no protocol.
 
+#[cfg(test)]
+mod field_tests;
 mod journal;
 mod slot;
 mod table;

@@ -175,7 +175,7 @@ fn a_scan_sees_what_stays() {
     let mut rng = fastrand::Rng::with_seed(3);
     for _ in 0..50 {
         let mut fields = Fields::default();
-        let mut set = |fields: &mut Fields, name: &str| {
+        let set = |fields: &mut Fields, name: &str| {
             fields.set(name.as_bytes(), b"1", Ttl::Dropped, &LIMITS, &seed);
         };
         let stays: BTreeSet<String> = (0..rng.u32(1..600)).map(|n| format!("stays{n}")).collect();
