@@ -19,11 +19,14 @@ fn set(slot: &mut Slot, name: &str, at_ms: Option<i64>, seed: &Seed) {
     if !matches!(slot.value(), Some(Value::Hash(_))) {
         slot.put(Fields::default());
     }
-    let fields = slot.fields_mut().unwrap().unwrap();
+    let Ok(Some(fields)) = slot.fields_mut() else {
+        panic!("the key holds no hash");
+    };
     fields.set(name.as_bytes(), b"1", Ttl::Dropped, &LIMITS, seed);
     fields.prepare_for_deadlines();
-    let at = fields.find(name.as_bytes(), seed).unwrap();
-    if at_ms.is_some() {
+    if at_ms.is_some()
+        && let Some(at) = fields.find(name.as_bytes(), seed)
+    {
         fields.set_deadline(at, at_ms);
     }
 }
