@@ -111,6 +111,11 @@ errors! {
     TIMEOUT_NEGATIVE = "ERR timeout is negative";
     TIMEOUT_OUT_OF_RANGE = "ERR timeout is out of range";
     NO_KEY_ARGUMENTS = "ERR The command has no key arguments";
+    NOT_A_HYPERLOGLOG = "WRONGTYPE Key is not a valid HyperLogLog string value.";
+    CORRUPT_HYPERLOGLOG = "INVALIDOBJ Corrupted HLL object detected";
+    HYPERLOGLOG_NOT_SPARSE = "ERR HLL encoding is not sparse";
+    SPECIFIED_KEY_MISSING = "ERR The specified key does not exist";
+    NOT_ON_OR_OFF = "ERR Argument must be ON or OFF";
 }
 
 /// `ERR invalid expire time in 'set' command`
@@ -181,6 +186,16 @@ pub fn not_between(least: i64, most: i64) -> CommandError {
     CommandError::worded(format!(
         "ERR value is out of range, value must between {least} and {most}"
     ))
+}
+
+/// `ERR Unknown PFDEBUG subcommand 'x'`
+pub fn unknown_pfdebug(given: &[u8]) -> CommandError {
+    CommandError::worded([b"ERR Unknown PFDEBUG subcommand '", c_text(given), b"'"].concat())
+}
+
+/// `ERR TESTFAILED Too big error. card:10 abserr:2`
+pub fn self_test_failed(reason: &str) -> CommandError {
+    CommandError::worded(format!("ERR TESTFAILED {reason}"))
 }
 
 /// `ERR Unsupported option X`

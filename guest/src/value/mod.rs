@@ -4,6 +4,7 @@ pub mod dense;
 pub mod fields;
 pub mod glob;
 pub mod hash;
+pub mod hyperloglog;
 pub mod list;
 pub mod listpack;
 pub mod number;
