@@ -115,6 +115,14 @@ errors! {
     CORRUPT_HYPERLOGLOG = "INVALIDOBJ Corrupted HLL object detected";
     HYPERLOGLOG_NOT_SPARSE = "ERR HLL encoding is not sparse";
     SPECIFIED_KEY_MISSING = "ERR The specified key does not exist";
+    KEY_IS_BUSY = "BUSYKEY Target key name already exists.";
+    BAD_DATA_FORMAT = "ERR Bad data format";
+    PAYLOAD_FOOTER = "ERR DUMP payload version or checksum are wrong";
+    TTL_IS_NEGATIVE = "ERR Invalid TTL value, must be >= 0";
+    IDLETIME_IS_NEGATIVE = "ERR Invalid IDLETIME value, must be >= 0";
+    FREQ_OUT_OF_RANGE = "ERR Invalid FREQ value, must be >= 0 and <= 255";
+    KEY_BESIDE_KEYS = "ERR When using MIGRATE KEYS option, the key argument must be set to the empty string";
+    NO_CONNECTION_TO_TARGET = "IOERR error or timeout writing to target instance";
     NOT_ON_OR_OFF = "ERR Argument must be ON or OFF";
 }
 

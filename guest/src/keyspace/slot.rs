@@ -143,6 +143,15 @@ impl<'k> Slot<'k> {
         expired
     }
 
+    /// Makes an existing key look as if nobody had used it for so many seconds.
+    pub fn unused_for_s(&mut self, seconds: u64) {
+        if let Some(position) = self.position {
+            let now_s = self.keyspace.now_s();
+            let idle_s = u32::try_from(seconds).unwrap_or(u32::MAX);
+            self.keyspace.databases[self.db].touch(position, now_s.saturating_sub(idle_s));
+        }
+    }
+
     /// Tells subscribers of keyspace events what happened to this key. Several in the order told.
     pub fn event(&mut self, class: EventClass, name: &'static str) {
         self.keyspace.journal.event(class, name, self.db, self.key);
