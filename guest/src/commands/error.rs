@@ -110,6 +110,17 @@ errors! {
     TIMEOUT_NOT_AN_INTEGER = "ERR timeout is not an integer or out of range";
     TIMEOUT_NEGATIVE = "ERR timeout is negative";
     TIMEOUT_OUT_OF_RANGE = "ERR timeout is out of range";
+    HASH_VALUE_NOT_AN_INTEGER = "ERR hash value is not an integer";
+    HASH_VALUE_NOT_A_FLOAT = "ERR hash value is not a float";
+    NOT_FINITE = "ERR value is NaN or Infinity";
+    FIELDS_MISSING = "ERR Mandatory argument FIELDS is missing or not at the right position";
+    NUMFIELDS_NOT_POSITIVE = "ERR Number of fields must be a positive integer";
+    NUMFIELDS_NOT_ABOVE_0 = "ERR Parameter `numFields` should be greater than 0";
+    NUMFIELDS_INVALID = "ERR invalid number of fields";
+    NUMFIELDS_MISMATCH = "ERR The `numfields` parameter must match the number of arguments";
+    EXPIRE_NEGATIVE = "ERR invalid expire time, must be >= 0";
+    HSETEX_EXPIRIES = "ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified";
+    HSETEX_CONDITIONS = "ERR Only one of FXX or FNX arguments can be specified";
     NO_KEY_ARGUMENTS = "ERR The command has no key arguments";
     NOT_A_HYPERLOGLOG = "WRONGTYPE Key is not a valid HyperLogLog string value.";
     CORRUPT_HYPERLOGLOG = "INVALIDOBJ Corrupted HLL object detected";
@@ -209,6 +220,11 @@ pub fn self_test_failed(reason: &str) -> CommandError {
 /// `ERR Unsupported option X`
 pub fn unsupported_option(option: &[u8]) -> CommandError {
     CommandError::worded([b"ERR Unsupported option ", option].concat())
+}
+
+/// `ERR unknown argument: X`
+pub fn unknown_argument(given: &[u8]) -> CommandError {
+    CommandError::worded([b"ERR unknown argument: ", c_text(given)].concat())
 }
 
 /// `ERR wrong number of arguments for 'get' command`

@@ -9,7 +9,7 @@ pub use journal::{Event, EventClass, Journal};
 pub use slot::Slot;
 pub use table::Entry;
 
-use table::Table;
+use table::{Due, Table};
 
 use crate::value::Value;
 use crate::value::hash::Seed;
@@ -23,6 +23,8 @@ pub struct KeyspaceStats {
     pub misses: u64,
     /// Keys gone because their time was up.
     pub expired: u64,
+    /// Fields of hashes gone because their time was up.
+    pub expired_fields: u64,
 }
 
 /// What one SCAN step found.
@@ -91,23 +93,27 @@ impl Keyspace {
         self.now_us = self.now_us.max(now_us);
     }
 
-    /// Removes every key whose time is up, the earliest deadline first.
+    /// Removes every key and every field of a hash whose time is up, the earliest deadline first.
+    /// A step that comes late does and tells the same as several that come in time.
     pub fn expire_due(&mut self) {
         if !self.active_expiry {
             return;
         }
         let now_ms = self.now_ms();
         for db in 0..self.databases.len() {
-            while let Some((at_ms, position)) = self.databases[db].next_deadline() {
+            while let Some((at_ms, due)) = self.databases[db].next_deadline() {
                 if at_ms > now_ms {
                     break;
                 }
-                self.expire_at(db, position);
+                match due {
+                    Due::Key(position) => self.expire_at(db, position),
+                    Due::Fields(position) => self.expire_fields_at(db, position, at_ms),
+                }
             }
         }
     }
 
-    /// The earliest deadline of all keys, in milliseconds since the Unix epoch.
+    /// The earliest deadline of all keys and fields, in milliseconds since the Unix epoch.
     pub fn next_deadline_ms(&self) -> Option<i64> {
         if !self.active_expiry {
             return None;
@@ -135,6 +141,28 @@ impl Keyspace {
         self.stats.expired += 1;
         self.journal.changed(db, &key);
         self.journal.event(EventClass::EXPIRED, "expired", db, &key);
+    }
+
+    /// Removes the fields of the hash at a position that are due until then, and the key with the
+    /// last of them.
+    fn expire_fields_at(&mut self, db: usize, position: usize, until_ms: i64) {
+        let table = &mut self.databases[db];
+        let key: Box<[u8]> = table.entry(position).key().into();
+        let Value::Hash(fields) = table.value_mut(position) else {
+            return;
+        };
+        self.stats.expired_fields += fields.remove_due(until_ms) as u64;
+        let is_empty = fields.is_empty();
+        if is_empty {
+            table.remove(position);
+        } else {
+            table.schedule(position);
+        }
+        self.journal.changed(db, &key);
+        self.journal.event(EventClass::HASH, "hexpired", db, &key);
+        if is_empty {
+            self.journal.event(EventClass::GENERIC, "del", db, &key);
+        }
     }
 
     // ---- memory
@@ -171,6 +199,11 @@ impl Keyspace {
     /// How many keys of a database expire.
     pub fn expiring(&self, db: usize) -> usize {
         self.databases[db].expiring()
+    }
+
+    /// How many hashes of a database have fields that expire.
+    pub fn with_expiring_fields(&self, db: usize) -> usize {
+        self.databases[db].with_expiring_fields()
     }
 
     /// How long the keys of a database that expire have left, on average, in milliseconds.

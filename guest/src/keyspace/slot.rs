@@ -112,6 +112,11 @@ impl<'k> Slot<'k> {
         self.changed = false;
     }
 
+    /// Counts fields that went because their time was up: INFO shows them.
+    pub fn count_expired_fields(&mut self, fields: usize) {
+        self.keyspace.stats.expired_fields += fields as u64;
+    }
+
     /// Removes the key and hands out what it held.
     pub fn remove(&mut self) -> Option<Value> {
         let position = self.position.take()?;
@@ -205,6 +210,10 @@ types! {
 impl Drop for Slot<'_> {
     #[inline]
     fn drop(&mut self) {
+        // Whether it counts as changed or not: a hash that was handed out is in no order.
+        if let Some(position) = self.position {
+            self.keyspace.databases[self.db].schedule(position);
+        }
         if !self.changed {
             return;
         }

@@ -328,12 +328,8 @@ fn stats(server: &Server, page: &mut Page) {
     page.field("instantaneous_input_repl_kbps", "0.00");
     page.field("instantaneous_output_repl_kbps", "0.00");
     page.field("rejected_connections", stats.refused_connections);
-    page.zeros(&[
-        "sync_full",
-        "sync_partial_ok",
-        "sync_partial_err",
-        "expired_subkeys",
-    ]);
+    page.zeros(&["sync_full", "sync_partial_ok", "sync_partial_err"]);
+    page.field("expired_subkeys", keys.expired_fields);
     page.field("expired_keys", keys.expired);
     page.field("expired_stale_perc", "0.00");
     page.zeros(&[
@@ -499,9 +495,10 @@ fn keyspace(server: &Server, page: &mut Page) {
         let (keys, expires) = (server.keyspace.len(db), server.keyspace.expiring(db));
         if keys > 0 {
             let ttl_ms = server.keyspace.average_ttl_ms(db);
+            let hashes = server.keyspace.with_expiring_fields(db);
             page.field(
                 format_args!("db{db}"),
-                format_args!("keys={keys},expires={expires},avg_ttl={ttl_ms},subexpiry=0"),
+                format_args!("keys={keys},expires={expires},avg_ttl={ttl_ms},subexpiry={hashes}"),
             );
         }
     }
