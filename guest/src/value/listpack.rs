@@ -6,8 +6,12 @@
 //! backwards. Kept without Redis's header and end mark; there may be a gap at the front, into which
 //! the next entry at that end goes.
 
+mod places;
+
 use super::StringBytes;
 use super::string::{Digits, number_in};
+
+pub use places::Place;
 
 /// Bytes of the header and the end mark that Redis's form has around the entries.
 pub const FRAME_BYTES: usize = 7;
