@@ -121,6 +121,42 @@ errors! {
     EXPIRE_NEGATIVE = "ERR invalid expire time, must be >= 0";
     HSETEX_EXPIRIES = "ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified";
     HSETEX_CONDITIONS = "ERR Only one of FXX or FNX arguments can be specified";
+    INVALID_STREAM_ID = "ERR Invalid stream ID specified as stream command argument";
+    INVALID_RANGE_START = "ERR invalid start ID for the interval";
+    INVALID_RANGE_END = "ERR invalid end ID for the interval";
+    XADD_ID_IS_ZERO = "ERR The ID specified in XADD must be greater than 0-0";
+    XADD_ID_TOO_SMALL = "ERR The ID specified in XADD is equal or smaller than the target stream top item";
+    STREAM_EXHAUSTED = "ERR The stream has exhausted the last possible ID, unable to add more items";
+    STREAM_ENTRY_TOO_LARGE = "ERR Elements are too large to be stored";
+    MAXLEN_WITH_MINID = "ERR syntax error, MAXLEN and MINID options at the same time are not compatible";
+    TRIM_MAXLEN_NEGATIVE = "ERR The MAXLEN argument must be >= 0.";
+    TRIM_LIMIT_NEGATIVE = "ERR The LIMIT argument must be >= 0.";
+    LIMIT_WITHOUT_TRIM = "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy";
+    LIMIT_WITHOUT_APPROXIMATION = "ERR syntax error, LIMIT cannot be used without the special ~ option";
+    XTRIM_WITHOUT_STRATEGY = "ERR syntax error, XTRIM must be called with a trimming strategy";
+    XSETID_ENTRIES_ADDED_NEGATIVE = "ERR entries_added must be positive";
+    XSETID_BELOW_GIVEN_DELETED = "ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id";
+    XSETID_BELOW_DELETED = "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id";
+    XSETID_BELOW_TOP = "ERR The ID specified in XSETID is smaller than the target stream top item";
+    XSETID_ENTRIES_ADDED_TOO_FEW = "ERR The entries_added specified in XSETID is smaller than the target stream length";
+    XREAD_WITH_GROUP = "ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead.";
+    XREAD_WITH_NOACK = "ERR The NOACK option is only supported by XREADGROUP. You called XREAD instead.";
+    XREAD_WITH_NEW_ID = "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.";
+    XREADGROUP_WITHOUT_GROUP = "ERR Missing GROUP option for XREADGROUP";
+    XREADGROUP_WITH_LAST_ID = "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would just return an empty result set.";
+    XREADGROUP_WITH_LAST_ENTRY = "ERR The + ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The + ID would just return an empty result set.";
+    XREAD_UNBALANCED = "ERR Unbalanced 'xread' list of streams: for each stream key an ID, '+', or '$' must be specified.";
+    XREADGROUP_UNBALANCED = "ERR Unbalanced 'xreadgroup' list of streams: for each stream key an ID or '>' must be specified.";
+    XGROUP_ENTRIES_READ_NEGATIVE = "ERR value for ENTRIESREAD must be positive or -1";
+    XGROUP_WITHOUT_KEY = "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option to create an empty stream automatically.";
+    GROUP_EXISTS = "BUSYGROUP Consumer Group name already exists";
+    XCLAIM_MIN_IDLE = "ERR Invalid min-idle-time argument for XCLAIM";
+    XCLAIM_IDLE = "ERR Invalid IDLE option argument for XCLAIM";
+    XCLAIM_TIME = "ERR Invalid TIME option argument for XCLAIM";
+    XCLAIM_RETRYCOUNT = "ERR Invalid RETRYCOUNT option argument for XCLAIM";
+    XAUTOCLAIM_MIN_IDLE = "ERR Invalid min-idle-time argument for XAUTOCLAIM";
+    XAUTOCLAIM_COUNT = "ERR COUNT must be > 0";
+    XAUTOCLAIM_COUNT_TOO_HIGH = "ERR Insufficient memory, failed allocating transient memory, COUNT too high.";
     NO_KEY_ARGUMENTS = "ERR The command has no key arguments";
     NOT_A_HYPERLOGLOG = "WRONGTYPE Key is not a valid HyperLogLog string value.";
     CORRUPT_HYPERLOGLOG = "INVALIDOBJ Corrupted HLL object detected";
@@ -198,6 +234,33 @@ pub fn unknown_command<'a>(name: &[u8], args: impl Iterator<Item = &'a [u8]>) ->
     ]
     .concat();
     CommandError::worded(text)
+}
+
+/// `NOGROUP No such consumer group 'g' for key name 'k'`
+pub fn no_group(group: &[u8], key: &[u8]) -> CommandError {
+    no_such(&[b"consumer group '", group, b"' for key name '", key, b"'"])
+}
+
+/// `NOGROUP No such key 'k' or consumer group 'g'`
+pub fn no_key_or_group(key: &[u8], group: &[u8]) -> CommandError {
+    no_such(&[b"key '", key, b"' or consumer group '", group, b"'"])
+}
+
+/// `NOGROUP No such key 'k' or consumer group 'g' in XREADGROUP with GROUP option`
+pub fn no_group_to_read(key: &[u8], group: &[u8]) -> CommandError {
+    let option = b"' in XREADGROUP with GROUP option";
+    no_such(&[b"key '", key, b"' or consumer group '", group, option])
+}
+
+fn no_such(words: &[&[u8]]) -> CommandError {
+    let mut text = b"NOGROUP No such ".to_vec();
+    words.iter().for_each(|word| text.extend(c_text(word)));
+    CommandError::worded(text)
+}
+
+/// `ERR Unrecognized XCLAIM option 'x'`
+pub fn unknown_xclaim_option(option: &[u8]) -> CommandError {
+    CommandError::worded([b"ERR Unrecognized XCLAIM option '", c_text(option), b"'"].concat())
 }
 
 /// `ERR value is out of range, value must between 1 and 10`

@@ -73,6 +73,9 @@ pub struct Journal {
     pub events: Vec<Event>,
     /// Keys that changed, with their database.
     pub changes: Vec<(usize, Box<[u8]>)>,
+    /// Keys, with their database, that nobody sees changed, but that who waits for them has to look at
+    /// again (a stream lost a group).
+    pub stirred: Vec<(usize, Box<[u8]>)>,
     /// Databases that were emptied or exchanged as a whole.
     pub replacements: Vec<usize>,
     /// Changes since the start: INFO's `rdb_changes_since_last_save`.
@@ -96,6 +99,12 @@ impl Journal {
     pub(super) fn changed(&mut self, db: usize, key: &[u8]) {
         if self.watching {
             self.changes.push((db, key.into()));
+        }
+    }
+
+    pub(super) fn stirred(&mut self, db: usize, key: &[u8]) {
+        if self.watching {
+            self.stirred.push((db, key.into()));
         }
     }
 

@@ -14,6 +14,17 @@ pub struct Slot<'k> {
     changed: bool,
     /// As how many changes it counts, if it is changed.
     changes: u64,
+    /// Who hears that it is changed.
+    told: Told,
+}
+
+/// Who hears of a change beside those who count it.
+enum Told {
+    /// Who watches the key, and who waits for it.
+    Everyone,
+    /// Who waits for it.
+    Waiters,
+    Nobody,
 }
 
 impl<'k> Slot<'k> {
@@ -38,6 +49,7 @@ impl<'k> Slot<'k> {
             position,
             changed: false,
             changes: 1,
+            told: Told::Everyone,
         }
     }
 
@@ -115,6 +127,17 @@ impl<'k> Slot<'k> {
     /// Counts fields that went because their time was up: INFO shows them.
     pub fn count_expired_fields(&mut self, fields: usize) {
         self.keyspace.stats.expired_fields += fields as u64;
+    }
+
+    /// Makes the change one that only counts: who watches the key is not told. So it is with a
+    /// stream's groups, which to Redis are no part of what the key holds.
+    pub fn tell_nobody(&mut self) {
+        self.told = Told::Nobody;
+    }
+
+    /// As [`Slot::tell_nobody`], but who waits for the key has to look again.
+    pub fn tell_waiters_only(&mut self) {
+        self.told = Told::Waiters;
     }
 
     /// Removes the key and hands out what it held.
@@ -229,6 +252,10 @@ impl Drop for Slot<'_> {
                 .event(EventClass::GENERIC, "del", self.db, self.key);
         }
         self.keyspace.journal.dirty += self.changes;
-        self.keyspace.journal.changed(self.db, self.key);
+        match self.told {
+            Told::Everyone => self.keyspace.journal.changed(self.db, self.key),
+            Told::Waiters => self.keyspace.journal.stirred(self.db, self.key),
+            Told::Nobody => {}
+        }
     }
 }

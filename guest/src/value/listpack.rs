@@ -7,6 +7,7 @@
 //! the next entry at that end goes.
 
 mod form;
+pub mod places;
 
 use super::StringBytes;
 use super::string::{Digits, number_in};
