@@ -299,12 +299,16 @@ impl Keyspace {
 
     /// All entries of a database whose time is not up, in no particular order.
     pub fn entries(&self, db: usize) -> impl Iterator<Item = &Entry> {
+        self.records(db).map(|(entry, _)| entry)
+    }
+
+    /// All entries of a database whose time is not up, with when they expire.
+    pub fn records(&self, db: usize) -> impl Iterator<Item = (&Entry, Option<i64>)> {
         let (table, now_ms) = (&self.databases[db], self.now_ms());
         (0..table.len()).filter_map(move |position| {
-            let live = table
-                .deadline_ms(position)
-                .is_none_or(|at_ms| at_ms > now_ms);
-            live.then(|| table.entry(position))
+            let deadline_ms = table.deadline_ms(position);
+            let live = deadline_ms.is_none_or(|at_ms| at_ms > now_ms);
+            live.then(|| (table.entry(position), deadline_ms))
         })
     }
 

@@ -5,7 +5,8 @@
 //! |---|---|
 //! | `reader`, `writer` | lengths, strings, numbers |
 //! | `lzf`, `checksum` | how strings are compressed, what a payload ends with |
-//! | `encode`, `decode` | a value of each type |
+//! | `value` | what kind a value is; strings |
+//! | `lists`, `sets`, `hashes`, `sorted_sets`, `streams` | the values of each type |
 //! | `older` | the layouts that only older versions wrote |
 //! | `payload` | one value with its checksum, for DUMP and RESTORE |
 //! | `image` | all databases |
@@ -14,20 +15,24 @@
 //! memory is asked for before it is taken.
 
 mod checksum;
-mod decode;
-mod encode;
+mod hashes;
+mod lists;
 mod lzf;
 mod older;
 mod payload;
 mod reader;
+mod sets;
+mod streams;
 #[cfg(test)]
 mod tests;
+mod value;
 mod writer;
 
-pub use encode::serialized_len;
 pub use payload::{Refused, dump, restore};
+pub use value::serialized_len;
 
 use crate::config::Config;
+use crate::value::fields::HashLimits;
 use crate::value::hash::Seed;
 use crate::value::list::Fill;
 use crate::value::set::SetLimits;
@@ -51,6 +56,7 @@ pub enum Unreadable {
 pub struct Shapes {
     list: Fill,
     set: SetLimits,
+    hash: HashLimits,
     seed: Seed,
     memory_ceiling: usize,
 }
@@ -64,6 +70,10 @@ impl Shapes {
                 intset_entries: config.set_max_intset_entries,
                 listpack_entries: config.set_max_listpack_entries,
                 listpack_value: config.set_max_listpack_value,
+            },
+            hash: HashLimits {
+                listpack_entries: config.hash_max_listpack_entries,
+                listpack_value: config.hash_max_listpack_value,
             },
             seed,
             memory_ceiling,

@@ -2,7 +2,7 @@
 
 use super::reader::Reader;
 use super::writer::Writer;
-use super::{Kind, Shapes, Unreadable, VERSION, checksum, decode, encode};
+use super::{Kind, Shapes, Unreadable, VERSION, checksum, value};
 use crate::value::Value;
 
 /// The version and the checksum.
@@ -26,8 +26,8 @@ impl From<Unreadable> for Refused {
 /// A value as DUMP answers it. `compression` is `rdbcompression`.
 pub fn dump(value: &Value, compression: bool) -> Vec<u8> {
     let mut writer = Writer::new(compression);
-    writer.byte(encode::kind(value).byte());
-    encode::value(&mut writer, value);
+    writer.byte(value::kind(value).byte());
+    value::write(&mut writer, value);
     writer.raw(&VERSION.to_le_bytes());
     let checksum = checksum::of(&writer.bytes);
     writer.raw(&checksum.to_le_bytes());
@@ -40,7 +40,7 @@ pub fn restore(payload: &[u8], shapes: &Shapes) -> Result<Value, Refused> {
     // To the end, and with what is behind the value: Redis looks for no end there.
     let mut reader = Reader::new(payload, shapes.memory_ceiling);
     let kind = Kind::of(reader.byte()?).ok_or(Unreadable::Corrupt)?;
-    Ok(decode::value(&mut reader, kind, shapes)?)
+    Ok(value::read(&mut reader, kind, shapes)?)
 }
 
 fn verify(payload: &[u8]) -> Result<(), Refused> {

@@ -80,7 +80,7 @@ fn corrupt_payloads_are_refused() {
         let Some(kind) = Kind::of(payload[0]) else {
             continue;
         };
-        if let Ok(value) = decode::value(&mut reader, kind, &shapes) {
+        if let Ok(value) = value::read(&mut reader, kind, &shapes) {
             let again = restore(&dump(&value, false), &shapes);
             assert!(again.is_ok());
         }

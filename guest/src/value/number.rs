@@ -168,6 +168,12 @@ pub fn format_double(value: f64) -> DoubleText {
     if value.abs() <= (1u64 << 62) as f64 && integer as f64 == value {
         return DoubleText::of(itoa::Buffer::new().format(integer).as_bytes());
     }
+    format_shortest(value)
+}
+
+/// Prints a double that is neither zero, infinite nor NaN with the digits of Grisu2, whether it is
+/// an integer or not.
+pub fn format_shortest(value: f64) -> DoubleText {
     let digits = Digits::of(value.abs());
     let mut text = DoubleText::new();
     if value < 0.0 {
