@@ -136,7 +136,7 @@ pub(super) fn check_groups(
     if pack.is_empty() {
         return Err(Unreadable::Empty);
     }
-    if pack.len() % stride != 0 {
+    if !pack.len().is_multiple_of(stride) {
         return Err(Unreadable::Corrupt);
     }
     reader.reserve(pack.len() / stride * size_of::<Item<'_>>())?;
