@@ -8,9 +8,11 @@ use std::collections::VecDeque;
 use crate::config::Config;
 use crate::keyspace::Keyspace;
 use crate::resp::{Decoded, Limits, Sink as _, Wire};
-use crate::session::{self, Client, Clients, Connection, IMPLICIT, Server, Stats};
+use crate::session::{
+    self, Client, Clients, Connection, IMPLICIT, Persistence, Saved, Server, Stats,
+};
 
-pub use crate::session::{Close, LogLevel, LogLine, Transport};
+pub use crate::session::{Close, ImageFile, LogLevel, LogLine, Transport};
 
 /// When replies of one step come to this many bytes, the rest of the input waits for the next step,
 /// so that what is answered can go out and memory stays bounded.
@@ -46,6 +48,8 @@ pub struct Delivery {
 /// What to do outside after a step.
 #[derive(Debug, Default)]
 pub struct Effects {
+    /// What to write to a file, before anything is sent; [`Batch::saved`] is to be told of it.
+    pub image: Option<ImageFile>,
     /// The bytes of all sends, one after the other.
     pub bytes: Vec<u8>,
     /// What goes where, in order.
@@ -104,6 +108,7 @@ impl Engine {
                 facts: options.facts,
                 started_us: options.now_us,
                 run_id,
+                persistence: Persistence::since(options.now_us),
                 paused_until_us: None,
                 idle_check_us: 0,
                 exit: false,
@@ -129,7 +134,11 @@ impl Engine {
         self.receive(IMPLICIT, request);
         let mut replies = self.take_own();
         // Nobody can wait here: what would pause a server does not pause a call.
-        while self.server.paused_until_us.is_some() || self.backlog.contains(&IMPLICIT) {
+        while self.server.is_paused() || self.backlog.contains(&IMPLICIT) {
+            if let Some(number) = self.server.persistence.waited_for() {
+                self.saved(number, true);
+            }
+            self.server.paused_until_us = None;
             self.resume();
             self.run_backlog();
             replies.append(&mut self.take_own());
@@ -175,8 +184,10 @@ impl Engine {
             .paused_until_us
             .is_some_and(|until_us| until_us <= self.server.now_us())
         {
+            self.server.paused_until_us = None;
             self.resume();
         }
+        self.server.save_if_due();
         self.server.close_idle();
         self.run_backlog();
         Batch { engine: self }
@@ -327,10 +338,11 @@ impl Engine {
                 decoder.args(bytes),
                 &mut self.wire,
             );
+            let is_paused = self.server.is_paused();
             let Some(client) = self.server.clients.get_mut(connection) else {
                 break;
             };
-            if self.server.paused_until_us.is_some() {
+            if is_paused {
                 self.hold_reply(connection, reply);
                 put_off = true;
             } else {
@@ -402,9 +414,7 @@ impl Engine {
     }
 
     fn must_wait(&self) -> bool {
-        self.server.paused_until_us.is_some()
-            || self.wire.len() > STEP_OUTPUT_BYTES
-            || self.server.exit
+        self.server.is_paused() || self.wire.len() > STEP_OUTPUT_BYTES || self.server.exit
     }
 
     fn put_off(&mut self, connection: Connection) {
@@ -413,8 +423,8 @@ impl Engine {
         }
     }
 
+    /// Sends the replies that a pause has held back.
     fn resume(&mut self) {
-        self.server.paused_until_us = None;
         let held: Vec<Connection> = self
             .server
             .clients
@@ -433,6 +443,42 @@ impl Engine {
                 self.attribute(connection, start);
             }
         }
+    }
+
+    /// An image was written, or could not be: whoever waited for it goes on.
+    fn saved(&mut self, number: u32, written: bool) {
+        let refused = match self.server.image_written(number, written) {
+            Saved::Unnoticed => return,
+            Saved::Told(_) => None,
+            Saved::Refused(connection, refused) => Some((connection, refused)),
+        };
+        if let Some((connection, refused)) = refused {
+            let mut wire = Wire::default();
+            wire.aim(Default::default(), usize::MAX);
+            wire.error(refused.text());
+            self.server.stats.error(refused.code());
+            if let Some(client) = self.server.clients.get_mut(connection) {
+                client.held_reply = wire.take();
+            }
+        }
+        self.resume();
+        self.run_backlog();
+    }
+
+    /// An image of all data, as Redis's own format has it; fails with a sentence where there is not
+    /// enough memory for it.
+    pub fn save(&mut self) -> Result<Vec<u8>, String> {
+        let image = self.server.make_image();
+        image.map_err(|refused| String::from_utf8_lossy(refused.text()).into_owned())
+    }
+
+    /// Puts the data of an image in place of what is there; returns how many keys it is. Fails with
+    /// a sentence about what is wrong with it; what was read before is there then.
+    pub fn load(&mut self, image: &[u8]) -> Result<u64, String> {
+        let loaded = self.server.load_image(image, false, false);
+        loaded
+            .map(|loaded| loaded.keys)
+            .map_err(|refused| refused.to_string())
     }
 
     fn run_backlog(&mut self) {
@@ -477,12 +523,14 @@ impl Engine {
                 deadline_us,
                 self.server.paused_until_us,
                 self.server.next_idle_check_us(),
+                self.server.next_save_us(),
             ]
             .into_iter()
             .flatten()
             .min()
         };
         Effects {
+            image: self.server.persistence.image.take(),
             bytes: self.wire.take(),
             sends: std::mem::take(&mut self.sends),
             closes: std::mem::take(&mut self.server.closes),
@@ -493,7 +541,7 @@ impl Engine {
     }
 
     fn must_run_on(&self) -> bool {
-        !self.backlog.is_empty() && self.server.paused_until_us.is_none()
+        !self.backlog.is_empty() && !self.server.is_paused()
     }
 }
 
@@ -530,6 +578,11 @@ impl Batch<'_> {
             client.unsent_bytes = bytes;
         }
         self.engine.server.check_output_limit(connection);
+    }
+
+    /// The image of that number was written, or could not be.
+    pub fn saved(&mut self, number: u32, written: bool) {
+        self.engine.saved(number, written);
     }
 
     /// Ends the step: what to do outside.

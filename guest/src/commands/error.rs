@@ -170,6 +170,11 @@ errors! {
     FREQ_OUT_OF_RANGE = "ERR Invalid FREQ value, must be >= 0 and <= 255";
     KEY_BESIDE_KEYS = "ERR When using MIGRATE KEYS option, the key argument must be set to the empty string";
     NO_CONNECTION_TO_TARGET = "IOERR error or timeout writing to target instance";
+    CANNOT_SAVE = "ERR";
+    SAVE_IN_PROGRESS = "ERR Background save already in progress";
+    CANNOT_SHUT_DOWN = "ERR Errors trying to SHUTDOWN. Check logs.";
+    RELOAD_OPTION = "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.";
+    RELOAD_FAILED = "ERR Error trying to load the RDB dump, check server logs.";
     NOT_ON_OR_OFF = "ERR Argument must be ON or OFF";
 }
 

@@ -2,10 +2,12 @@
 //! client and no protocol.
 
 mod journal;
+mod restoring;
 mod slot;
 mod table;
 
 pub use journal::{Event, EventClass, Journal};
+pub use restoring::Restored;
 pub use slot::Slot;
 pub use table::Entry;
 

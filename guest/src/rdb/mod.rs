@@ -16,6 +16,7 @@
 
 mod checksum;
 mod hashes;
+pub mod image;
 mod lists;
 mod lzf;
 mod older;

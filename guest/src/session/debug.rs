@@ -2,6 +2,7 @@
 //! Redis; one that is not here is unknown.
 
 mod digest;
+mod reload;
 
 use super::{Call, LogLevel, SessionHandler};
 use crate::commands::{Outcome, error, generic, help, options};
@@ -29,6 +30,7 @@ fn debug(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
         (b"populate", 3..=5) => populate(call, args),
         (b"protocol", 3) => protocol(call, args.at(2)),
         (b"quicklist-packed-threshold", 3) => quicklist_packed_threshold(call, args.at(2)),
+        (b"reload", 2..) => reload::reload(call, args.from(2)),
         (b"replybuffer", 4) => replybuffer(call, args),
         (b"set-active-expire", 3) => set_active_expire(call, args.at(2)),
         (b"sleep", 3) => sleep(call, args.at(2)),

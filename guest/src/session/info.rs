@@ -267,17 +267,24 @@ fn persistence(server: &Server, page: &mut Page) {
     page.field("current_fork_perc", "0.00");
     page.zeros(&["current_save_keys_processed", "current_save_keys_total"]);
     page.field("rdb_changes_since_last_save", server.keyspace.journal.dirty);
-    page.field("rdb_bgsave_in_progress", 0);
-    page.field("rdb_last_save_time", server.started_us / 1_000_000);
-    page.field("rdb_last_bgsave_status", "ok");
-    page.field("rdb_last_bgsave_time_sec", -1);
-    page.field("rdb_current_bgsave_time_sec", -1);
-    page.zeros(&[
-        "rdb_saves",
-        "rdb_last_cow_size",
-        "rdb_last_load_keys_expired",
-        "rdb_last_load_keys_loaded",
-    ]);
+    let images = &server.persistence;
+    let since_us = images.background_since_us();
+    page.field("rdb_bgsave_in_progress", u8::from(since_us.is_some()));
+    page.field("rdb_last_save_time", images.saved_us / 1_000_000);
+    page.field(
+        "rdb_last_bgsave_status",
+        if images.failed { "err" } else { "ok" },
+    );
+    let seconds = |seconds: Option<u64>| seconds.map_or(-1, |seconds| seconds as i64);
+    page.field("rdb_last_bgsave_time_sec", seconds(images.took_s));
+    page.field(
+        "rdb_current_bgsave_time_sec",
+        seconds(since_us.map(|since_us| (server.now_us() - since_us) / 1_000_000)),
+    );
+    page.field("rdb_saves", images.saves);
+    page.field("rdb_last_cow_size", 0);
+    page.field("rdb_last_load_keys_expired", images.loaded_expired);
+    page.field("rdb_last_load_keys_loaded", images.loaded);
     // `appendonly yes` is taken, but nothing is written: a sandbox has no files.
     page.zeros(&[
         "aof_enabled",

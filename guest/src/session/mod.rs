@@ -14,12 +14,14 @@ pub mod handlers;
 mod info;
 mod limits;
 mod lolwut;
+mod persistence;
 mod shutdown;
 mod stats;
 
 pub use client::{Client, Clients, IMPLICIT, Input, ReplyMode, Transport};
 pub use command::commands_markdown;
 pub use gate::run;
+pub use persistence::{ImageFile, Persistence, Saved};
 pub use stats::Stats;
 
 use crate::commands::Outcome;
@@ -83,6 +85,8 @@ pub struct Server {
     pub started_us: u64,
     /// 40 hexadecimal digits, from the seed.
     pub run_id: String,
+    /// What is known of images of the data.
+    pub persistence: Persistence,
     /// Until when nothing is answered (`DEBUG SLEEP`), in microseconds since the Unix epoch.
     pub paused_until_us: Option<u64>,
     /// When clients that say nothing are looked for next.
@@ -122,6 +126,11 @@ impl Server {
         if self.clients.remove(connection).is_some() {
             self.closes.push(Close { connection, flush });
         }
+    }
+
+    /// True while nothing is answered.
+    pub fn is_paused(&self) -> bool {
+        self.paused_until_us.is_some() || self.persistence.is_waited_for()
     }
 
     /// Answers nothing before that time: input is kept, and the reply of the command that asked for
