@@ -175,6 +175,7 @@ errors! {
     CANNOT_SHUT_DOWN = "ERR Errors trying to SHUTDOWN. Check logs.";
     RELOAD_OPTION = "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.";
     RELOAD_FAILED = "ERR Error trying to load the RDB dump, check server logs.";
+    SORT_NOT_A_DOUBLE = "ERR One or more scores can't be converted into double";
     NOT_ON_OR_OFF = "ERR Argument must be ON or OFF";
 }
 
