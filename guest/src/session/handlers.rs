@@ -2,8 +2,8 @@
 //! not built, and answers as an unknown command does.
 
 use super::{
-    SessionHandler, client_command, command, config, connection, debug, info, lolwut, persistence,
-    shutdown,
+    SessionHandler, client_command, command, config, connection, debug, info, lolwut,
+    memory_command, persistence, shutdown,
 };
 use crate::commands::table::{COMMANDS, COUNT, CommandSpec};
 use crate::commands::{
@@ -44,6 +44,7 @@ static HANDLERS: [Option<Handler>; COUNT] = {
     session(&mut table, info::HANDLERS);
     session(&mut table, lolwut::HANDLERS);
     session(&mut table, debug::HANDLERS);
+    session(&mut table, memory_command::HANDLERS);
     session(&mut table, shutdown::HANDLERS);
     session(&mut table, persistence::HANDLERS);
     table

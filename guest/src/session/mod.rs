@@ -14,6 +14,7 @@ pub mod handlers;
 mod info;
 mod limits;
 mod lolwut;
+mod memory_command;
 mod persistence;
 mod shutdown;
 mod stats;
