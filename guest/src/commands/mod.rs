@@ -6,6 +6,7 @@
 //! handler runs.
 
 pub mod bitmaps;
+mod chance;
 pub mod databases;
 pub mod dump;
 pub mod error;

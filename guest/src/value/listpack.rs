@@ -6,6 +6,10 @@
 //! backwards. Kept without Redis's header and end mark; there may be a gap at the front, into which
 //! the next entry at that end goes.
 
+mod pairs;
+
+pub use pairs::{Pair, Pairs, Second};
+
 use super::StringBytes;
 use super::string::{Digits, number_in};
 

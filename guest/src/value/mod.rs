@@ -2,6 +2,7 @@
 
 pub mod dense;
 pub mod fields;
+pub mod geohash;
 pub mod glob;
 pub mod hash;
 pub mod list;
