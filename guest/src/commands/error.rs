@@ -177,6 +177,26 @@ errors! {
     RELOAD_FAILED = "ERR Error trying to load the RDB dump, check server logs.";
     SORT_NOT_A_DOUBLE = "ERR One or more scores can't be converted into double";
     NOT_ON_OR_OFF = "ERR Argument must be ON or OFF";
+    XX_WITH_NX = "ERR XX and NX options at the same time are not compatible";
+    GT_LT_WITH_NX = "ERR GT, LT, and/or NX options at the same time are not compatible";
+    INCR_OF_SEVERAL = "ERR INCR option supports a single increment-element pair";
+    SCORE_IS_NAN = "ERR resulting score is not a number (NaN)";
+    SCORE_BOUND = "ERR min or max is not a float";
+    LEX_BOUND = "ERR min or max not valid string range item";
+    LIMIT_BY_RANK = "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX";
+    WITHSCORES_BY_LEX = "ERR syntax error, WITHSCORES not supported in combination with BYLEX";
+    WEIGHT_NOT_A_FLOAT = "ERR weight value is not a float";
+    RADIUS_NOT_A_NUMBER = "ERR need numeric radius";
+    RADIUS_IS_NEGATIVE = "ERR radius cannot be negative";
+    WIDTH_NOT_A_NUMBER = "ERR need numeric width";
+    HEIGHT_NOT_A_NUMBER = "ERR need numeric height";
+    BOX_IS_NEGATIVE = "ERR height or width cannot be negative";
+    UNKNOWN_UNIT = "ERR unsupported unit provided. please use M, KM, FT, MI";
+    MEMBER_WITHOUT_PLACE = "ERR could not decode requested zset member";
+    GEO_COUNT_NOT_POSITIVE = "ERR COUNT must be > 0";
+    ANY_WITHOUT_COUNT = "ERR the ANY argument requires COUNT argument";
+    GEORADIUS_STORE_WITH = "ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
+    GEOSEARCHSTORE_WITH = "ERR GEOSEARCHSTORE is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
 }
 
 /// `ERR invalid expire time in 'set' command`
@@ -301,6 +321,32 @@ pub fn wrong_arity(command: &str) -> CommandError {
     CommandError::worded(format!(
         "ERR wrong number of arguments for '{command}' command"
     ))
+}
+
+/// `ERR at least 1 input key is needed for 'zunion' command`
+pub fn no_input_key(command: &str) -> CommandError {
+    CommandError::worded(format!(
+        "ERR at least 1 input key is needed for '{command}' command"
+    ))
+}
+
+/// `ERR invalid longitude,latitude pair 181.000000,0.000000`
+pub fn invalid_place(longitude: f64, latitude: f64) -> CommandError {
+    CommandError::worded(format!(
+        "ERR invalid longitude,latitude pair {longitude:.6},{latitude:.6}"
+    ))
+}
+
+/// `ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for GEOSEARCH`
+pub fn no_center(command: &[u8]) -> CommandError {
+    let text = b"ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for ";
+    CommandError::worded([&text[..], c_text(command)].concat())
+}
+
+/// `ERR exactly one of BYRADIUS and BYBOX can be specified for GEOSEARCH`
+pub fn no_shape(command: &[u8]) -> CommandError {
+    let text = b"ERR exactly one of BYRADIUS and BYBOX can be specified for ";
+    CommandError::worded([&text[..], c_text(command)].concat())
 }
 
 impl From<crate::value::WrongType> for CommandError {

@@ -7,7 +7,10 @@
 //! the next entry at that end goes.
 
 mod form;
+mod pairs;
 pub mod places;
+
+pub use pairs::{Pair, Pairs, Second};
 
 use super::StringBytes;
 use super::string::{Digits, number_in};

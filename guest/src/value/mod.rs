@@ -3,6 +3,7 @@
 pub mod deadlines;
 pub mod dense;
 pub mod fields;
+pub mod geohash;
 pub mod glob;
 pub mod hash;
 pub mod hyperloglog;
