@@ -119,9 +119,11 @@ fn same(words: &Words, ours: &[u8], theirs: &[u8]) -> bool {
         // Redis looks at C's errno and does not clear it before: once a number was out of range, no
         // text reads as one.
         b"SORT" | b"SORT_RO" => {
-            let sorted_by_others = words.iter().any(|word| word.eq_ignore_ascii_case(b"BY"));
+            let may_tie = words.iter().any(|word| {
+                word.eq_ignore_ascii_case(b"BY") || word.eq_ignore_ascii_case(b"ALPHA")
+            });
             // What weighs the same comes in the order that a set has.
-            (sorted_by_others && parts(ours) == parts(theirs))
+            (may_tie && parts(ours) == parts(theirs))
                 || theirs.starts_with(b"-ERR One or more scores can't be converted")
         }
         // In a hash table members lie anyhow; `converse dumps` looks closer.

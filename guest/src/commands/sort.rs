@@ -12,6 +12,7 @@ use super::{CommandError, Context, DataHandler, Outcome, error};
 use crate::keyspace::{EventClass, Keyspace};
 use crate::resp::Args;
 use crate::value::list::{End, Fill};
+use crate::value::sorted_set::{self, SortedSetLimits};
 use crate::value::{List, StringBytes, Value};
 
 /// The commands of this file.
@@ -266,10 +267,11 @@ fn sort_generic(ctx: &mut Context, asked: &SortArgs) -> Outcome {
     Ok(())
 }
 
-/// What holds the elements.
+/// What holds the elements: with an order of its own, or without.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    List,
+    /// A list, or a sorted set.
+    Ordered,
     Set,
 }
 
@@ -277,24 +279,50 @@ enum Kind {
 fn read_elements(ctx: &mut Context, asked: &SortArgs) -> Result<(Kind, Texts), CommandError> {
     let mut elements = Texts::default();
     let Some(value) = ctx.keyspace.read(ctx.db, asked.key) else {
-        return Ok((Kind::List, elements));
+        return Ok((Kind::Ordered, elements));
     };
     let (kind, len) = match value {
-        Value::List(list) => (Kind::List, list.len()),
+        Value::List(list) => (Kind::Ordered, list.len()),
+        Value::SortedSet(set) => (Kind::Ordered, set.len()),
         Value::Set(set) => (Kind::Set, set.len()),
         _ => return Err(error::WRONG_TYPE),
     };
     // The copies with their ends, their order, and what they are compared by.
     let bytes = value.heap_bytes() + len * 64;
     ctx.reserve(2 * bytes)?;
+    make_large(ctx, asked.key)?;
     match ctx.keyspace.value(ctx.db, asked.key) {
         Some(Value::List(list)) => list
             .items(End::Left)
             .for_each(|item| elements.push(&item.bytes())),
         Some(Value::Set(set)) => set.items().for_each(|item| elements.push(&item.bytes())),
+        Some(Value::SortedSet(set)) => set
+            .items(sorted_set::End::Lowest)
+            .for_each(|scored| elements.push(&scored.member.bytes())),
         _ => {}
     }
     Ok((kind, elements))
+}
+
+/// Redis makes a sorted set that is sorted a skiplist, and leaves it one.
+fn make_large(ctx: &mut Context, key: &[u8]) -> Outcome {
+    const NEVER_SMALL: SortedSetLimits = SortedSetLimits {
+        listpack_entries: 0,
+        listpack_value: 0,
+    };
+    let is_packed = match ctx.keyspace.value(ctx.db, key) {
+        Some(Value::SortedSet(set)) => set.is_packed(),
+        _ => false,
+    };
+    if is_packed {
+        let seed = ctx.keyspace.seed();
+        let mut slot = ctx.keyspace.write(ctx.db, key);
+        if let Some(set) = slot.sorted_set_mut()? {
+            set.prepare_for(set.len(), &NEVER_SMALL, &seed);
+        }
+        slot.only_laid_out_differently();
+    }
+    Ok(())
 }
 
 /// Looks up what each element is compared by.

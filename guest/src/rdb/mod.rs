@@ -23,6 +23,7 @@ mod older;
 mod payload;
 mod reader;
 mod sets;
+mod sorted_sets;
 mod streams;
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ use crate::value::fields::HashLimits;
 use crate::value::hash::Seed;
 use crate::value::list::Fill;
 use crate::value::set::SetLimits;
+use crate::value::sorted_set::SortedSetLimits;
 
 /// The version of the format that is written, and the latest that is read.
 pub const VERSION: u16 = 12;
@@ -58,6 +60,7 @@ pub struct Shapes {
     list: Fill,
     set: SetLimits,
     hash: HashLimits,
+    sorted_set: SortedSetLimits,
     seed: Seed,
     memory_ceiling: usize,
 }
@@ -75,6 +78,10 @@ impl Shapes {
             hash: HashLimits {
                 listpack_entries: config.hash_max_listpack_entries,
                 listpack_value: config.hash_max_listpack_value,
+            },
+            sorted_set: SortedSetLimits {
+                listpack_entries: config.zset_max_listpack_entries,
+                listpack_value: config.zset_max_listpack_value,
             },
             seed,
             memory_ceiling,

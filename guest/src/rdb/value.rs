@@ -2,7 +2,7 @@
 
 use super::reader::Reader;
 use super::writer::Writer;
-use super::{Kind, Shapes, Unreadable, hashes, lists, older, sets, streams};
+use super::{Kind, Shapes, Unreadable, hashes, lists, older, sets, sorted_sets, streams};
 use crate::value::fields::Layout as HashLayout;
 use crate::value::listpack::Listpack;
 use crate::value::set::Layout as SetLayout;
@@ -29,7 +29,8 @@ pub(super) fn kind(value: &Value) -> Kind {
             }
             HashLayout::Table(_) => Kind::Hash,
         },
-        Value::SortedSet(_) => Kind::Module,
+        Value::SortedSet(set) if set.is_packed() => Kind::SortedSetListpack,
+        Value::SortedSet(_) => Kind::SortedSet,
         Value::Stream(_) => Kind::Stream3,
     }
 }
@@ -41,7 +42,7 @@ pub(super) fn write(writer: &mut Writer, value: &Value) {
         Value::List(list) => lists::write(writer, list),
         Value::Set(set) => sets::write(writer, set),
         Value::Hash(fields) => hashes::write(writer, fields),
-        Value::SortedSet(_) => {}
+        Value::SortedSet(set) => sorted_sets::write(writer, set),
         Value::Stream(stream) => streams::write(writer, stream),
     }
 }
@@ -83,7 +84,7 @@ pub(super) fn read(
         Kind::SortedSetText
         | Kind::SortedSet
         | Kind::SortedSetZiplist
-        | Kind::SortedSetListpack => Err(Unreadable::Corrupt),
+        | Kind::SortedSetListpack => sorted_sets::read(reader, kind, shapes).map(Value::from),
         Kind::Stream1 | Kind::Stream2 | Kind::Stream3 => {
             streams::read(reader, kind).map(Value::from)
         }

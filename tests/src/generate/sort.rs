@@ -15,6 +15,8 @@ pub const FAMILY: Family = Family {
         "SORT_RO key sort_option*",
         "RPUSH key sort_element sort_element sort_element sort_element",
         "SADD key sort_element sort_element sort_element",
+        "ZADD key 3 sort_element 1 sort_element 2 sort_element",
+        "OBJECT ENCODING key",
         "MSET w_1 sort_element w_2 sort_element w_a sort_element w_b sort_element",
         "HSET h_1 f sort_element g sort_element",
         "HSET h_a f sort_element",

@@ -7,9 +7,9 @@ use super::super::Call;
 use crate::commands::Outcome;
 use crate::keyspace::Keyspace;
 use crate::resp::Args;
-use crate::value::Value;
 use crate::value::list::End;
 use crate::value::stream::Direction;
+use crate::value::{Value, number, sorted_set};
 
 /// DEBUG DIGEST
 pub fn digest(call: &mut Call<'_>) -> Outcome {
@@ -51,6 +51,16 @@ fn of_all(keyspace: &Keyspace) -> Digest {
     all
 }
 
+/// A score as Redis prints it here: integers as other numbers, with the fewest digits that tell it.
+fn score_text(score: f64) -> Vec<u8> {
+    let text = if score == 0.0 || !score.is_finite() {
+        number::format_double(score)
+    } else {
+        number::format_shortest(score)
+    };
+    text.as_bytes().to_vec()
+}
+
 #[derive(Default)]
 struct Digest([u8; 20]);
 
@@ -90,7 +100,14 @@ impl Digest {
                     .for_each(|item| self.mix(&item.bytes()));
             }
             Value::Set(set) => set.items().for_each(|item| self.xor(&item.bytes())),
-            Value::SortedSet(_) => {}
+            Value::SortedSet(set) => {
+                for scored in set.items(sorted_set::End::Lowest) {
+                    let mut pair = Digest::default();
+                    pair.mix(&scored.member.bytes());
+                    pair.mix(&score_text(scored.score()));
+                    self.xor(&pair.0);
+                }
+            }
             Value::Hash(fields) => {
                 for field in fields.iter() {
                     let mut pair = Digest::default();
