@@ -6,13 +6,15 @@
 #![allow(clippy::print_stdout, reason = "the ready line of a program")]
 
 use std::collections::HashMap;
+use std::fs;
 use std::io::{Error, Read, Result, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use petridis_guest::engine::{Batch, Effects, Engine, Options, Transport};
+use petridis_guest::engine::{Batch, Effects, Engine, ImageFile, Options, Transport};
 
 struct State {
     engine: Engine,
@@ -44,6 +46,7 @@ impl Shared {
 
     fn carry_out(&self, state: &mut State, mut effects: Effects) {
         loop {
+            let saved = effects.image.map(|image| (image.number, write(&image)));
             for send in &effects.sends {
                 let bytes = &effects.bytes[send.start as usize..][..send.length as usize];
                 if let Some(mut stream) = state.streams.get(&send.connection) {
@@ -64,10 +67,14 @@ impl Shared {
             }
             let now_us = now_us();
             state.wake_at_us = effects.wake_at_us;
-            if effects.wake_at_us.is_none_or(|at_us| at_us > now_us) {
+            if saved.is_none() && effects.wake_at_us.is_none_or(|at_us| at_us > now_us) {
                 break;
             }
-            effects = state.engine.begin(now_us).finish();
+            let mut batch = state.engine.begin(now_us);
+            if let Some((number, written)) = saved {
+                batch.saved(number, written);
+            }
+            effects = batch.finish();
         }
         self.timer.notify_one();
     }
@@ -122,6 +129,15 @@ impl Shared {
     }
 }
 
+/// Writes an image to its file, as a whole or not at all.
+fn write(image: &ImageFile) -> bool {
+    let folder = Path::new(&image.folder);
+    let unfinished = folder.join(format!("temp-{}.rdb", std::process::id()));
+    fs::write(&unfinished, &image.bytes)
+        .and_then(|()| fs::rename(&unfinished, folder.join(&image.name)))
+        .is_ok()
+}
+
 fn main() -> Result<()> {
     let mut port = "6390".to_owned();
     let mut config: Vec<(String, String)> = Vec::new();
@@ -139,7 +155,16 @@ fn main() -> Result<()> {
         }
         name != "port"
     });
-    let engine = Engine::start(Options {
+    let parameter = |name: &str| {
+        let given = config.iter().rev().find(|(known, _)| known == name);
+        given.map(|(_, value)| value.clone())
+    };
+    // Only from a folder that was named: what lies about is not meant.
+    let file = parameter("dir").map(|folder| {
+        let name = parameter("dbfilename").unwrap_or_else(|| "dump.rdb".to_owned());
+        Path::new(&folder).join(name)
+    });
+    let mut engine = Engine::start(Options {
         now_us: now_us(),
         seed: 7,
         memory_ceiling: 4 << 30,
@@ -147,6 +172,9 @@ fn main() -> Result<()> {
         facts: vec![("tcp_port".to_owned(), port.clone())],
     })
     .map_err(Error::other)?;
+    if let Some(file) = file.filter(|file| file.exists()) {
+        engine.load(&fs::read(file)?).map_err(Error::other)?;
+    }
     let shared = Arc::new(Shared {
         state: Mutex::new(State {
             engine,

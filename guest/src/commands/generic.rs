@@ -319,7 +319,8 @@ pub fn refcount(value: &Value, config: &Config) -> i64 {
     }
 }
 
-fn is_lfu(config: &Config) -> bool {
+/// True under a policy that counts how often keys are used.
+pub fn is_lfu(config: &Config) -> bool {
     matches!(
         config.maxmemory_policy,
         MaxmemoryPolicy::VolatileLfu | MaxmemoryPolicy::AllkeysLfu

@@ -157,16 +157,20 @@ impl<'a> ScanOptions<'a> {
 }
 
 /// A cursor of the SCAN family, or `ERR invalid cursor`.
+pub fn cursor(arg: &[u8]) -> Result<u64, CommandError> {
+    unsigned(c_text(arg)).ok_or(error::INVALID_CURSOR)
+}
+
+/// A number of 64 bits without a sign.
 ///
 /// Redis falls back on C's strtoull where its own parser fails: blanks, a sign and zeros in front
 /// are taken, and `-05` is 5 below 2^64. Only `-5`, which its own parser reads, is refused.
-pub fn cursor(arg: &[u8]) -> Result<u64, CommandError> {
-    let text = c_text(arg);
+#[inline]
+pub fn unsigned(text: &[u8]) -> Option<u64> {
     match parse_i64(text) {
-        Some(cursor) => u64::try_from(cursor).ok(),
+        Some(number) => u64::try_from(number).ok(),
         None => wrapped_u64(text.trim_ascii_start()),
     }
-    .ok_or(error::INVALID_CURSOR)
 }
 
 fn wrapped_u64(text: &[u8]) -> Option<u64> {

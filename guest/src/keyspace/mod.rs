@@ -4,10 +4,12 @@
 #[cfg(test)]
 mod field_tests;
 mod journal;
+mod restoring;
 mod slot;
 mod table;
 
 pub use journal::{Event, EventClass, Journal};
+pub use restoring::Restored;
 pub use slot::Slot;
 pub use table::Entry;
 
@@ -160,7 +162,8 @@ impl Keyspace {
     /// last of them.
     fn expire_fields_at(&mut self, db: usize, position: usize, until_ms: i64) {
         let table = &mut self.databases[db];
-        let key: Box<[u8]> = table.entry(position).key().into();
+        let entry = table.entry(position);
+        let (hash, key): (u32, Box<[u8]>) = (entry.hash(), entry.key().into());
         let Value::Hash(fields) = table.value_mut(position) else {
             return;
         };
@@ -171,7 +174,7 @@ impl Keyspace {
         } else {
             table.schedule(position);
         }
-        self.journal.changed(db, &key);
+        self.journal.changed(db, hash, &key);
         self.journal.event(EventClass::HASH, "hexpired", db, &key);
         if is_empty {
             self.journal.event(EventClass::GENERIC, "del", db, &key);
@@ -312,12 +315,16 @@ impl Keyspace {
 
     /// All entries of a database whose time is not up, in no particular order.
     pub fn entries(&self, db: usize) -> impl Iterator<Item = &Entry> {
+        self.records(db).map(|(entry, _)| entry)
+    }
+
+    /// All entries of a database whose time is not up, with when they expire.
+    pub fn records(&self, db: usize) -> impl Iterator<Item = (&Entry, Option<i64>)> {
         let (table, now_ms) = (&self.databases[db], self.now_ms());
         (0..table.len()).filter_map(move |position| {
-            let live = table
-                .deadline_ms(position)
-                .is_none_or(|at_ms| at_ms > now_ms);
-            live.then(|| table.entry(position))
+            let deadline_ms = table.deadline_ms(position);
+            let live = deadline_ms.is_none_or(|at_ms| at_ms > now_ms);
+            live.then(|| (table.entry(position), deadline_ms))
         })
     }
 

@@ -14,6 +14,17 @@ pub struct Slot<'k> {
     changed: bool,
     /// As how many changes it counts, if it is changed.
     changes: u64,
+    /// Who hears that it is changed.
+    told: Told,
+}
+
+/// Who hears of a change beside those who count it.
+enum Told {
+    /// Who watches the key, and who waits for it.
+    Everyone,
+    /// Who waits for it.
+    Waiters,
+    Nobody,
 }
 
 impl<'k> Slot<'k> {
@@ -38,6 +49,7 @@ impl<'k> Slot<'k> {
             position,
             changed: false,
             changes: 1,
+            told: Told::Everyone,
         }
     }
 
@@ -117,6 +129,17 @@ impl<'k> Slot<'k> {
         self.keyspace.stats.expired_fields += fields as u64;
     }
 
+    /// Makes the change one that only counts: who watches the key is not told. So it is with a
+    /// stream's groups, which to Redis are no part of what the key holds.
+    pub fn tell_nobody(&mut self) {
+        self.told = Told::Nobody;
+    }
+
+    /// As [`Slot::tell_nobody`], but who waits for the key has to look again.
+    pub fn tell_waiters_only(&mut self) {
+        self.told = Told::Waiters;
+    }
+
     /// Removes the key and hands out what it held.
     pub fn remove(&mut self) -> Option<Value> {
         let position = self.position.take()?;
@@ -146,6 +169,15 @@ impl<'k> Slot<'k> {
         let expired = self.keyspace.databases[self.db].clear_deadline(position);
         self.changed |= expired;
         expired
+    }
+
+    /// Makes an existing key look as if nobody had used it for so many seconds.
+    pub fn unused_for_s(&mut self, seconds: u64) {
+        if let Some(position) = self.position {
+            let now_s = self.keyspace.now_s();
+            let idle_s = u32::try_from(seconds).unwrap_or(u32::MAX);
+            self.keyspace.databases[self.db].touch(position, now_s.saturating_sub(idle_s));
+        }
     }
 
     /// Tells subscribers of keyspace events what happened to this key. Several in the order told.
@@ -220,6 +252,11 @@ impl Drop for Slot<'_> {
                 .event(EventClass::GENERIC, "del", self.db, self.key);
         }
         self.keyspace.journal.dirty += self.changes;
-        self.keyspace.journal.changed(self.db, self.hash, self.key);
+        let journal = &mut self.keyspace.journal;
+        match self.told {
+            Told::Everyone => journal.changed(self.db, self.hash, self.key),
+            Told::Waiters => journal.stirred(self.db, self.hash, self.key),
+            Told::Nobody => {}
+        }
     }
 }

@@ -71,12 +71,16 @@ impl Server {
         self.is_unsettled = true;
         let events = std::mem::take(&mut journal.events);
         let changes = std::mem::take(&mut journal.changes);
+        let stirred = std::mem::take(&mut journal.stirred);
         journal.flushed = false;
         for event in &events {
             self.publish_event(event);
         }
         for (db, key) in &changes {
             self.touch_watched(*db, key);
+            self.waiters.changed(*db, key);
+        }
+        for (db, key) in &stirred {
             self.waiters.changed(*db, key);
         }
     }

@@ -2,8 +2,9 @@
 //! not built, and answers as an unknown command does.
 
 use super::{
-    SessionHandler, client_command, command, config, connection, debug, info, lolwut, modules,
-    monitor, pause, pubsub, replication, shutdown, transactions,
+    SessionHandler, client_command, command, config, connection, debug, info, lolwut,
+    memory_command, modules, monitor, pause, persistence, pubsub, replication, shutdown,
+    transactions,
 };
 use crate::commands::table::{COMMANDS, COUNT, CommandSpec};
 use crate::commands::{
@@ -50,7 +51,9 @@ static HANDLERS: [Option<Handler>; COUNT] = {
     session(&mut table, pubsub::HANDLERS);
     session(&mut table, replication::HANDLERS);
     session(&mut table, transactions::HANDLERS);
+    session(&mut table, memory_command::HANDLERS);
     session(&mut table, shutdown::HANDLERS);
+    session(&mut table, persistence::HANDLERS);
     table
 };
 

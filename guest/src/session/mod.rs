@@ -15,10 +15,12 @@ pub mod handlers;
 mod info;
 mod limits;
 mod lolwut;
+mod memory_command;
 mod modules;
 mod monitor;
 mod output;
 mod pause;
+mod persistence;
 mod pubsub;
 mod replication;
 mod shutdown;
@@ -30,6 +32,7 @@ pub use client::{Client, Clients, IMPLICIT, Input, ReplyMode, Transport};
 pub use command::commands_markdown;
 pub use gate::run;
 pub use output::{Delivery, Output};
+pub use persistence::{ImageFile, Persistence, Saved};
 pub use stats::Stats;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -102,6 +105,8 @@ pub struct Server {
     pub started_us: u64,
     /// 40 hexadecimal digits, from the seed.
     pub run_id: String,
+    /// What is known of images of the data.
+    pub persistence: Persistence,
     /// Until when nothing is answered (`DEBUG SLEEP`), in microseconds since the Unix epoch.
     pub asleep_until_us: Option<u64>,
     /// `CLIENT PAUSE`, while it lasts.
@@ -143,6 +148,7 @@ impl Server {
         facts: Vec<(String, String)>,
     ) -> Self {
         let run_id = (0..40).map(|_| rng.digit(16)).collect();
+        let persistence = Persistence::since(keyspace.now_us());
         Server {
             started_us: keyspace.now_us(),
             config,
@@ -152,6 +158,7 @@ impl Server {
             rng,
             facts,
             run_id,
+            persistence,
             asleep_until_us: None,
             pause: None,
             waiters: Waiters::default(),
@@ -196,6 +203,11 @@ impl Server {
         if self.forget(connection) {
             self.closes.push(Close { connection, flush });
         }
+    }
+
+    /// True while nothing is answered.
+    pub fn is_paused(&self) -> bool {
+        self.asleep_until_us.is_some() || self.persistence.is_waited_for()
     }
 
     /// Answers nothing before that time: input is kept, and the reply of the command that asked for

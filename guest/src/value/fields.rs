@@ -2,10 +2,13 @@
 //! at which it goes. It never goes back to a smaller form, as in Redis. Knows no key, no time and no
 //! command.
 
+mod layout;
 mod table;
 #[cfg(test)]
 mod tests;
 mod timed;
+
+pub use layout::Layout;
 
 use super::deadlines::NO_DEADLINE;
 use super::dense;

@@ -6,6 +6,12 @@
 //! backwards. Kept without Redis's header and end mark; there may be a gap at the front, into which
 //! the next entry at that end goes.
 
+mod form;
+mod pairs;
+pub mod places;
+
+pub use pairs::{Pair, Pairs, Second};
+
 use super::StringBytes;
 use super::string::{Digits, number_in};
 
@@ -16,7 +22,7 @@ pub const FRAME_BYTES: usize = 7;
 const MAX_BYTES: usize = 1 << 30;
 
 /// An element of a collection, as it is stored: digits may be stored as a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Item<'a> {
     /// As bytes.
     Bytes(&'a [u8]),

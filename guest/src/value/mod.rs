@@ -3,8 +3,10 @@
 pub mod deadlines;
 pub mod dense;
 pub mod fields;
+pub mod geohash;
 pub mod glob;
 pub mod hash;
+pub mod hyperloglog;
 pub mod list;
 pub mod listpack;
 pub mod number;

@@ -136,7 +136,8 @@ const BASICS: &[&str] = &[
     "ECHO value",
 ];
 
-const KEYS: &[&[u8]] = &[
+/// The keys that commands name.
+pub const KEYS: &[&[u8]] = &[
     b"a",
     b"b",
     b"c",

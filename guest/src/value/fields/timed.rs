@@ -28,6 +28,11 @@ impl Timed {
         Timed(pack)
     }
 
+    /// The fields of a listpack that is laid out so already.
+    pub fn of_triples(pack: Listpack) -> Self {
+        Timed(pack)
+    }
+
     /// The listpack that it is.
     #[inline]
     pub fn pack(&self) -> &Listpack {
