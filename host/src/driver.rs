@@ -11,9 +11,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant as TokioInstant, Sleep};
 
-use crate::bindings::{Delivery, Effects, Event};
+use crate::bindings::{Delivery, Effects, Event, Image};
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::files;
 use crate::instance::{Instance, log};
 use crate::net::{Batch, Hub};
 
@@ -123,6 +124,9 @@ impl Driver {
 
     fn carry_out(&mut self, effects: Effects, now_us: u64) -> Next {
         effects.logs.iter().for_each(log);
+        if let Some(image) = effects.image {
+            tokio::task::spawn_local(save(self.hub.clone(), image));
+        }
         if !effects.sends.is_empty() {
             send(&self.hub, Bytes::from(effects.bytes), &effects.sends);
         }
@@ -153,6 +157,24 @@ impl Driver {
             tokio::time::sleep(FLUSH_LOOK).await;
         }
     }
+}
+
+/// Writes an image on a thread of its own and tells the engine how that went.
+async fn save(hub: Rc<Hub>, image: Image) {
+    let number = image.number;
+    let written = tokio::task::spawn_blocking(move || files::write(&image)).await;
+    let written = match written {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            tracing::warn!("Error saving DB on disk: {error}");
+            false
+        }
+        Err(error) => {
+            tracing::warn!("Error saving DB on disk: {error}");
+            false
+        }
+    };
+    hub.saved(number, written);
 }
 
 /// Hands out the bytes of a turn, those that follow each other to one connection in one piece.
