@@ -26,6 +26,9 @@ const FAREWELL: &[u8] =
 const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 const FLUSH_LOOK: Duration = Duration::from_millis(2);
 
+/// Bytes of an image that are written while everybody waits.
+const SMALL_IMAGE: usize = 4 << 20;
+
 /// The longest time to sleep without looking at the clock again.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 
@@ -125,7 +128,7 @@ impl Driver {
     fn carry_out(&mut self, effects: Effects, now_us: u64) -> Next {
         effects.logs.iter().for_each(log);
         if let Some(image) = effects.image {
-            tokio::task::spawn_local(save(self.hub.clone(), image));
+            self.save(image);
         }
         if !effects.sends.is_empty() {
             send(&self.hub, Bytes::from(effects.bytes), &effects.sends);
@@ -150,6 +153,24 @@ impl Driver {
         }
     }
 
+    /// Writes an image: a small one at once, another one on a thread, while clients are served.
+    fn save(&self, image: Image) {
+        if image.bytes.len() <= SMALL_IMAGE {
+            let written = files::write(&image);
+            self.hub.saved(image.number, told(written));
+            return;
+        }
+        let hub = self.hub.clone();
+        tokio::task::spawn_local(async move {
+            let number = image.number;
+            let written = tokio::task::spawn_blocking(move || files::write(&image)).await;
+            hub.saved(
+                number,
+                told(written.unwrap_or_else(|error| Err(error.into()))),
+            );
+        });
+    }
+
     /// Gives the last replies a moment to leave.
     async fn flush(&self) {
         let limit = TokioInstant::now() + FLUSH_LIMIT;
@@ -159,22 +180,12 @@ impl Driver {
     }
 }
 
-/// Writes an image on a thread of its own and tells the engine how that went.
-async fn save(hub: Rc<Hub>, image: Image) {
-    let number = image.number;
-    let written = tokio::task::spawn_blocking(move || files::write(&image)).await;
-    let written = match written {
-        Ok(Ok(())) => true,
-        Ok(Err(error)) => {
-            tracing::warn!("Error saving DB on disk: {error}");
-            false
-        }
-        Err(error) => {
-            tracing::warn!("Error saving DB on disk: {error}");
-            false
-        }
-    };
-    hub.saved(number, written);
+/// Whether an image was written; if not, the log says why.
+fn told(written: std::io::Result<()>) -> bool {
+    if let Err(error) = &written {
+        tracing::warn!("Error saving DB on disk: {error}");
+    }
+    written.is_ok()
 }
 
 /// Hands out the bytes of a turn, those that follow each other to one connection in one piece.
