@@ -26,6 +26,10 @@ impl From<Unreadable> for Refused {
 /// A value as DUMP answers it. `compression` is `rdbcompression`.
 pub fn dump(value: &Value, compression: bool) -> Vec<u8> {
     let mut writer = Writer::new(compression);
+    // At once: a large block must not grow by doubling.
+    writer
+        .bytes
+        .reserve_exact(value.heap_bytes() + FOOTER_BYTES);
     writer.byte(value::kind(value).byte());
     value::write(&mut writer, value);
     writer.raw(&VERSION.to_le_bytes());
