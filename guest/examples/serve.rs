@@ -47,10 +47,8 @@ impl Shared {
     fn carry_out(&self, state: &mut State, mut effects: Effects) {
         loop {
             let saved = effects.image.map(|image| (image.number, write(&image)));
-            let mut rest = effects.bytes.as_slice();
             for send in &effects.sends {
-                let (bytes, later) = rest.split_at(send.length as usize);
-                rest = later;
+                let bytes = &effects.bytes[send.start as usize..][..send.length as usize];
                 if let Some(mut stream) = state.streams.get(&send.connection) {
                     // A peer that is gone is noticed by the thread that reads from it.
                     let _ = stream.write_all(bytes);

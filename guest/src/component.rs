@@ -102,6 +102,7 @@ fn translate(effects: engine::Effects) -> Effects {
             .into_iter()
             .map(|send| Delivery {
                 connection: send.connection,
+                start: send.start,
                 length: send.length,
             })
             .collect(),

@@ -3,23 +3,16 @@
 //!
 //! A step goes: the time, what fell due, what came in, what is to go out.
 
-use std::collections::VecDeque;
-
 use crate::config::Config;
 use crate::keyspace::Keyspace;
-use crate::resp::{Decoded, Limits, Sink as _, Wire};
-use crate::session::{
-    self, Client, Clients, Connection, IMPLICIT, Persistence, Saved, Server, Stats,
-};
+use crate::resp::{Decoded, Limits, Sink as _};
+use crate::session::{self, Client, Connection, IMPLICIT, Output, Saved, Server};
 
-pub use crate::session::{Close, ImageFile, LogLevel, LogLine, Transport};
+pub use crate::session::{Close, Delivery, ImageFile, LogLevel, LogLine, Transport};
 
 /// When replies of one step come to this many bytes, the rest of the input waits for the next step,
 /// so that what is answered can go out and memory stays bounded.
 const STEP_OUTPUT_BYTES: usize = 1 << 20;
-
-/// No buffer can be longer than half the address space of wasm32, and this leaves room to grow.
-const LONGEST_OUTPUT: usize = 3 << 29;
 
 /// What an engine is started with; `wit/engine.wit` explains each field.
 #[derive(Clone, Debug, Default)]
@@ -36,23 +29,14 @@ pub struct Options {
     pub facts: Vec<(String, String)>,
 }
 
-/// The next `length` bytes of [`Effects::bytes`] go to this connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Delivery {
-    /// Whose they are.
-    pub connection: Connection,
-    /// How many.
-    pub length: u32,
-}
-
 /// What to do outside after a step.
 #[derive(Debug, Default)]
 pub struct Effects {
     /// What to write to a file, before anything is sent; [`Batch::saved`] is to be told of it.
     pub image: Option<ImageFile>,
-    /// The bytes of all sends, one after the other.
+    /// The bytes of all sends.
     pub bytes: Vec<u8>,
-    /// What goes where, in order.
+    /// Which of them go where, in order.
     pub sends: Vec<Delivery>,
     /// What to close, after sending.
     pub closes: Vec<Close>,
@@ -67,10 +51,7 @@ pub struct Effects {
 /// A Redis, without the world around it.
 pub struct Engine {
     server: Server,
-    wire: Wire,
-    sends: Vec<Delivery>,
-    /// Connections with input that was not run when it came.
-    backlog: VecDeque<Connection>,
+    out: Output,
 }
 
 impl Engine {
@@ -97,27 +78,11 @@ impl Engine {
         let ceiling = usize::try_from(options.memory_ceiling).unwrap_or(usize::MAX);
         let mut keyspace = Keyspace::new(config.databases, rng.u64(..), ceiling);
         keyspace.set_now_us(options.now_us);
-        let run_id = (0..40).map(|_| rng.digit(16)).collect();
+        let mut server = Server::new(config, keyspace, rng, options.facts);
+        server.listen_to_events();
         Engine {
-            server: Server {
-                config,
-                keyspace,
-                clients: Clients::default(),
-                stats: Stats::default(),
-                rng,
-                facts: options.facts,
-                started_us: options.now_us,
-                run_id,
-                persistence: Persistence::since(options.now_us),
-                paused_until_us: None,
-                idle_check_us: 0,
-                exit: false,
-                closes: Vec::new(),
-                logs: Vec::new(),
-            },
-            wire: Wire::default(),
-            sends: Vec::new(),
-            backlog: VecDeque::new(),
+            server,
+            out: Output::default(),
         }
     }
 
@@ -133,13 +98,12 @@ impl Engine {
         }
         self.receive(IMPLICIT, request);
         let mut replies = self.take_own();
-        // Nobody can wait here: what would pause a server does not pause a call.
-        while self.server.is_paused() || self.backlog.contains(&IMPLICIT) {
+        // Nobody can wait here: what would put a server to sleep does not delay a call.
+        while self.server.is_paused() || self.server.backlog.contains(&IMPLICIT) {
             if let Some(number) = self.server.persistence.waited_for() {
                 self.saved(number, true);
             }
-            self.server.paused_until_us = None;
-            self.resume();
+            self.wake_up();
             self.run_backlog();
             replies.append(&mut self.take_own());
             if self.server.exit {
@@ -154,38 +118,41 @@ impl Engine {
 
     /// Takes out what is for the implicit connection and leaves the rest for the next step.
     fn take_own(&mut self) -> Vec<u8> {
-        let all = self.wire.take();
-        if self.sends.iter().all(|send| send.connection == IMPLICIT) {
-            self.sends.clear();
+        let all = self.out.wire.take();
+        let sends = std::mem::take(&mut self.out.sends);
+        if sends.iter().all(|send| send.connection == IMPLICIT) {
             return all;
         }
-        let (mut own, mut rest) = (Vec::new(), all.as_slice());
-        self.wire.aim(Default::default(), usize::MAX);
-        for send in &self.sends {
-            let (bytes, later) = rest.split_at(send.length as usize);
-            rest = later;
+        let mut own = Vec::new();
+        self.out.wire.aim(Default::default(), usize::MAX);
+        for send in sends {
+            let bytes = &all[send.start as usize..][..send.length as usize];
             if send.connection == IMPLICIT {
                 own.extend_from_slice(bytes);
             } else {
-                self.wire.raw(bytes);
+                self.out.sends.push(Delivery {
+                    start: self.out.wire.len() as u32,
+                    ..send
+                });
+                self.out.wire.raw(bytes);
             }
         }
-        self.sends.retain(|send| send.connection != IMPLICIT);
         own
     }
 
-    /// Begins a step at that time: removes what fell due and takes up what was left waiting.
+    /// Begins a step at that time: sees to what fell due and takes up what was left waiting.
     pub fn begin(&mut self, now_us: u64) -> Batch<'_> {
         self.server.keyspace.set_now_us(now_us);
         self.server.stats.step(self.server.keyspace.now_us());
-        self.server.keyspace.expire_due();
         if self
             .server
-            .paused_until_us
+            .asleep_until_us
             .is_some_and(|until_us| until_us <= self.server.now_us())
         {
-            self.server.paused_until_us = None;
-            self.resume();
+            self.wake_up();
+        }
+        if !self.server.is_paused() {
+            self.server.fall_due(&mut self.out);
         }
         self.server.save_if_due();
         self.server.close_idle();
@@ -199,11 +166,10 @@ impl Engine {
         if server.clients.len() >= server.config.maxclients as usize && connection != IMPLICIT {
             server.stats.refused_connection();
             let text = crate::commands::error::MAX_CLIENTS;
-            self.wire.aim(Default::default(), usize::MAX);
-            let start = self.wire.len();
-            self.wire.error(text.text());
-            self.attribute(connection, start);
-            self.server.closes.push(Close {
+            let start = self.out.begin(server, Default::default());
+            self.out.wire.error(text.text());
+            self.out.attribute(server, connection, start);
+            server.closes.push(Close {
                 connection,
                 flush: true,
             });
@@ -214,6 +180,7 @@ impl Engine {
             peer,
             local,
             transport,
+            is_implicit: connection == IMPLICIT,
             authenticated: server.config.requirepass.is_empty(),
             connected_us: now_us,
             active_us: now_us,
@@ -226,7 +193,7 @@ impl Engine {
     fn receive(&mut self, connection: Connection, bytes: &[u8]) {
         let now_us = self.server.now_us();
         let query_limit = self.server.config.client_query_buffer_limit;
-        let must_wait = self.must_wait();
+        let must_wait = self.must_wait(connection);
         let Some(client) = self.server.clients.get_mut(connection) else {
             return;
         };
@@ -296,77 +263,83 @@ impl Engine {
         }
     }
 
-    /// Runs the requests in `bytes` until they end, the connection does, or it is time to send what
-    /// is answered. Returns how many bytes are done with; `None` where the connection is closed.
+    /// Runs the requests in `bytes` until they end, the connection does or has to wait, or it is time to
+    /// send what is answered. Returns how many bytes are done with; `None` where the connection is
+    /// closed.
     fn run_requests(&mut self, connection: Connection, bytes: &[u8]) -> Option<usize> {
-        let client = self.server.clients.get_mut(connection)?;
+        let (server, out) = (&mut self.server, &mut self.out);
+        let client = server.clients.get_mut(connection)?;
         let protocol = client.protocol;
         let mut decoder = std::mem::take(&mut client.input.decoder);
-        let start = self.wire.len();
-        self.wire.aim(protocol, self.output_limit(start));
+        let mut start = out.begin(server, protocol);
         let mut put_off = false;
-        let limited = self.server.config.client_output_buffer_limit[0].hard_bytes > 0;
+        let limited = server.config.client_output_buffer_limit[0].hard_bytes > 0;
         loop {
             let limits = Limits {
-                bulk_len: self.server.config.proto_max_bulk_len,
-                authenticated: self.server.may_run_commands(connection),
+                bulk_len: server.config.proto_max_bulk_len,
+                authenticated: server.may_run_commands(connection),
             };
             match decoder.next(bytes, limits) {
                 Decoded::Request => {}
                 Decoded::Incomplete => break,
                 Decoded::Shed => {
-                    self.server.stats.error(b"OOM");
-                    self.wire
-                        .error(crate::commands::error::OUT_OF_MEMORY.text());
+                    server.stats.error(b"OOM");
+                    out.wire.error(crate::commands::error::OUT_OF_MEMORY.text());
                     continue;
                 }
                 Decoded::Error(error) => {
-                    self.wire.error(&error.message());
-                    self.server.stats.error(b"ERR");
-                    self.server.log(
+                    out.wire.error(&error.message());
+                    server.stats.error(b"ERR");
+                    server.log(
                         LogLevel::Verbose,
                         format!("Protocol error from client on connection {connection}"),
                     );
-                    self.server.close(connection, true);
+                    server.close(connection, true);
                     break;
                 }
             }
-            let reply = self.wire.len();
-            session::run(
-                &mut self.server,
-                connection,
-                decoder.args(bytes),
-                &mut self.wire,
-            );
-            let is_paused = self.server.is_paused();
-            let Some(client) = self.server.clients.get_mut(connection) else {
+            let reply = out.wire.len();
+            session::run(server, connection, decoder.args(bytes), &mut out.wire);
+            if server.is_unsettled {
+                out.attribute(server, connection, start);
+                server.settle(out);
+                let protocol = server.clients.get(connection)?.protocol;
+                start = out.begin(server, protocol);
+            }
+            let is_paused = server.is_paused();
+            let Some(client) = server.clients.get_mut(connection) else {
                 break;
             };
             if is_paused {
-                self.hold_reply(connection, reply);
+                // Kept until the sleep that its command began is over.
+                client.held_reply.extend_from_slice(out.wire.since(reply));
+                out.wire.truncate(reply);
                 put_off = true;
             } else {
-                client.sending_bytes += (self.wire.len() - reply) as u64;
+                client.sending_bytes += (out.wire.len() - reply.min(out.wire.len())) as u64;
+                put_off = out.wire.len() > STEP_OUTPUT_BYTES && !limited;
+                if client.parked.is_some() {
+                    break;
+                }
                 if limited {
                     // As Redis does: at once, whatever a fast reader would have taken meanwhile.
-                    self.server.check_output_limit(connection);
-                    if self.server.clients.get(connection).is_none() {
+                    server.check_output_limit(connection);
+                    if server.clients.get(connection).is_none() {
                         break;
                     }
                 }
-                put_off = self.wire.len() > STEP_OUTPUT_BYTES && !limited;
             }
-            if put_off || self.server.exit {
+            if put_off || server.exit {
                 break;
             }
         }
-        if matches!(self.server.closes.last(), Some(last) if last.connection == connection && !last.flush)
+        if matches!(server.closes.last(), Some(last) if last.connection == connection && !last.flush)
         {
             // Cut off: what was answered just now does not go out either.
-            self.wire.truncate(start);
+            out.wire.truncate(start);
         }
-        self.attribute(connection, start);
-        let client = self.server.clients.get_mut(connection)?;
+        out.attribute(server, connection, start);
+        let client = server.clients.get_mut(connection)?;
         client.request_bytes = 0;
         let consumed = decoder.consumed();
         client.input.decoder = decoder;
@@ -376,54 +349,33 @@ impl Engine {
         Some(consumed)
     }
 
-    /// How long the wire may become: a reply that does not fit closes its connection, the rest of
-    /// the engine goes on.
-    fn output_limit(&self, len: usize) -> usize {
-        let room = self
-            .server
-            .keyspace
-            .memory_ceiling()
-            .saturating_sub(crate::memory::used());
-        // Growing a buffer needs the old and the new one for a moment.
-        len.saturating_add(room / 5 * 2)
-            .clamp(64 * 1024, LONGEST_OUTPUT)
+    /// True if what this connection sends can't be run now.
+    fn must_wait(&self, connection: Connection) -> bool {
+        self.must_all_wait()
+            || self
+                .server
+                .clients
+                .get(connection)
+                .is_some_and(|client| client.parked.is_some())
     }
 
-    /// Everything on the wire since `start` is this connection's.
-    fn attribute(&mut self, connection: Connection, start: usize) {
-        let length = (self.wire.len() - start) as u32;
-        if length == 0 {
-            return;
-        }
-        if let Some(client) = self.server.clients.get_mut(connection) {
-            client.bytes_out += u64::from(length);
-        }
-        self.server.stats.sent(length as usize);
-        match self.sends.last_mut() {
-            Some(last) if last.connection == connection => last.length += length,
-            _ => self.sends.push(Delivery { connection, length }),
-        }
-    }
-
-    /// Keeps a reply until the pause that its command began is over.
-    fn hold_reply(&mut self, connection: Connection, start: usize) {
-        if let Some(client) = self.server.clients.get_mut(connection) {
-            client.held_reply.extend_from_slice(self.wire.since(start));
-            self.wire.truncate(start);
-        }
-    }
-
-    fn must_wait(&self) -> bool {
-        self.server.is_paused() || self.wire.len() > STEP_OUTPUT_BYTES || self.server.exit
+    fn must_all_wait(&self) -> bool {
+        self.server.is_paused() || self.out.wire.len() > STEP_OUTPUT_BYTES || self.server.exit
     }
 
     fn put_off(&mut self, connection: Connection) {
-        if !self.backlog.contains(&connection) {
-            self.backlog.push_back(connection);
+        if !self.server.backlog.contains(&connection) {
+            self.server.backlog.push_back(connection);
         }
     }
 
-    /// Sends the replies that a pause has held back.
+    /// Ends a sleep.
+    fn wake_up(&mut self) {
+        self.server.asleep_until_us = None;
+        self.resume();
+    }
+
+    /// Sends the replies that were held back.
     fn resume(&mut self) {
         let held: Vec<Connection> = self
             .server
@@ -437,10 +389,10 @@ impl Engine {
             if let Some(client) = self.server.clients.get_mut(connection) {
                 let reply = std::mem::take(&mut client.held_reply);
                 client.sending_bytes += reply.len() as u64;
-                let start = self.wire.len();
-                self.wire.aim(Default::default(), usize::MAX);
-                self.wire.raw(&reply);
-                self.attribute(connection, start);
+                let start = self.out.wire.len();
+                self.out.wire.aim(Default::default(), usize::MAX);
+                self.out.wire.raw(&reply);
+                self.out.attribute(&mut self.server, connection, start);
             }
         }
     }
@@ -453,7 +405,7 @@ impl Engine {
             Saved::Refused(connection, refused) => Some((connection, refused)),
         };
         if let Some((connection, refused)) = refused {
-            let mut wire = Wire::default();
+            let mut wire = crate::resp::Wire::default();
             wire.aim(Default::default(), usize::MAX);
             wire.error(refused.text());
             self.server.stats.error(refused.code());
@@ -482,14 +434,16 @@ impl Engine {
     }
 
     fn run_backlog(&mut self) {
-        for _ in 0..self.backlog.len() {
-            if self.must_wait() {
+        for _ in 0..self.server.backlog.len() {
+            if self.must_all_wait() {
                 return;
             }
-            let Some(connection) = self.backlog.pop_front() else {
+            let Some(connection) = self.server.backlog.pop_front() else {
                 return;
             };
-            self.run_pending(connection);
+            if !self.must_wait(connection) {
+                self.run_pending(connection);
+            }
         }
     }
 
@@ -503,7 +457,7 @@ impl Engine {
     }
 
     fn effects(&mut self) -> Effects {
-        for send in &self.sends {
+        for send in &self.out.sends {
             self.server.check_output_limit(send.connection);
             if let Some(client) = self.server.clients.get_mut(send.connection) {
                 // Nothing waits in the host but what it has told of, and what follows that.
@@ -511,37 +465,42 @@ impl Engine {
                 client.unsent_bytes += if client.unsent_bytes > 0 { sent } else { 0 };
             }
         }
-        let wake_at_us = if self.must_run_on() {
-            Some(self.server.now_us())
-        } else {
-            let deadline_us = self
-                .server
-                .keyspace
-                .next_deadline_ms()
-                .map(|at_ms| (at_ms.max(0) as u64).saturating_mul(1000));
-            [
-                deadline_us,
-                self.server.paused_until_us,
-                self.server.next_idle_check_us(),
-                self.server.next_save_us(),
-            ]
-            .into_iter()
-            .flatten()
-            .min()
-        };
         Effects {
             image: self.server.persistence.image.take(),
-            bytes: self.wire.take(),
-            sends: std::mem::take(&mut self.sends),
+            bytes: self.out.wire.take(),
+            sends: std::mem::take(&mut self.out.sends),
             closes: std::mem::take(&mut self.server.closes),
             logs: std::mem::take(&mut self.server.logs),
-            wake_at_us,
+            wake_at_us: self.wake_at_us(),
             exit: self.server.exit,
         }
     }
 
-    fn must_run_on(&self) -> bool {
-        !self.backlog.is_empty() && !self.server.is_paused()
+    fn wake_at_us(&self) -> Option<u64> {
+        let server = &self.server;
+        if let Some(until_us) = server.asleep_until_us {
+            return Some(until_us);
+        }
+        if server.is_paused() {
+            return None;
+        }
+        if !server.backlog.is_empty() {
+            return Some(server.now_us());
+        }
+        let deadline_us = server
+            .keyspace
+            .next_deadline_ms()
+            .map(|at_ms| (at_ms.max(0) as u64).saturating_mul(1000));
+        [
+            deadline_us,
+            server.waiters.next_timeout_us(),
+            server.pause.map(|pause| pause.until_us),
+            server.next_idle_check_us(),
+            server.next_save_us(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 }
 
@@ -569,7 +528,7 @@ impl Batch<'_> {
 
     /// The peer is gone.
     pub fn closed(&mut self, connection: Connection) {
-        self.engine.server.clients.remove(connection);
+        self.engine.server.forget(connection);
     }
 
     /// Bytes wait in the host.
@@ -587,6 +546,8 @@ impl Batch<'_> {
 
     /// Ends the step: what to do outside.
     pub fn finish(self) -> Effects {
+        // What clients sent while they waited, and were answered for in this step.
+        self.engine.run_backlog();
         self.engine.effects()
     }
 }

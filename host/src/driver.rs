@@ -11,9 +11,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant as TokioInstant, Sleep};
 
-use crate::bindings::{Delivery, Effects, Event};
+use crate::bindings::{Delivery, Effects, Event, Image};
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::files;
 use crate::instance::{Instance, log};
 use crate::net::{Batch, Hub};
 
@@ -123,6 +124,9 @@ impl Driver {
 
     fn carry_out(&mut self, effects: Effects, now_us: u64) -> Next {
         effects.logs.iter().for_each(log);
+        if let Some(image) = effects.image {
+            tokio::task::spawn_local(save(self.hub.clone(), image));
+        }
         if !effects.sends.is_empty() {
             send(&self.hub, Bytes::from(effects.bytes), &effects.sends);
         }
@@ -155,16 +159,34 @@ impl Driver {
     }
 }
 
+/// Writes an image on a thread of its own and tells the engine how that went.
+async fn save(hub: Rc<Hub>, image: Image) {
+    let number = image.number;
+    let written = tokio::task::spawn_blocking(move || files::write(&image)).await;
+    let written = match written {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            tracing::warn!("Error saving DB on disk: {error}");
+            false
+        }
+        Err(error) => {
+            tracing::warn!("Error saving DB on disk: {error}");
+            false
+        }
+    };
+    hub.saved(number, written);
+}
+
 /// Hands out the bytes of a turn, those that follow each other to one connection in one piece.
 fn send(hub: &Hub, bytes: Bytes, sends: &[Delivery]) {
-    let mut from = 0;
-    for group in sends.chunk_by(|one, next| one.connection == next.connection) {
-        let length: usize = group.iter().map(|send| send.length as usize).sum();
-        let to = (from + length).min(bytes.len());
-        if let Some(first) = group.first() {
-            hub.send(first.connection, &bytes, from, to);
+    let end = |send: &Delivery| (send.start as usize + send.length as usize).min(bytes.len());
+    let follows = |one: &Delivery, next: &Delivery| {
+        one.connection == next.connection && end(one) == next.start as usize
+    };
+    for group in sends.chunk_by(follows) {
+        if let (Some(first), Some(last)) = (group.first(), group.last()) {
+            hub.send(first.connection, &bytes, first.start as usize, end(last));
         }
-        from = to;
     }
 }
 

@@ -28,7 +28,7 @@ use tokio::net::{TcpListener, TcpStream, tcp};
 use tokio::net::{UnixListener, UnixStream, unix};
 use tokio::time::Sleep;
 
-use crate::bindings::{Event, Opened, Received, Transport, Unsent};
+use crate::bindings::{Event, Opened, Received, Saved, Transport, Unsent};
 
 /// Bytes of input after which the engine is told before anything else is read. Not more, so that
 /// peers work on their replies while the next ones are read: at pipeline 16 that is a tenth to a fifth
@@ -140,6 +140,11 @@ impl Hub {
     fn report(&self, event: Event) {
         self.batch.borrow_mut().events.push(event);
         self.wake();
+    }
+
+    /// Tells the engine whether an image was written.
+    pub(crate) fn saved(&self, number: u32, written: bool) {
+        self.report(Event::Saved(Saved { number, written }));
     }
 
     /// Sends to a connection. One that is gone meanwhile is passed over.

@@ -7,6 +7,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -92,6 +93,12 @@ impl ServerBuilder {
         self
     }
 
+    /// Begins with the data of an image in the format of Redis's `dump.rdb`.
+    pub fn load(mut self, image: impl Into<Arc<[u8]>>) -> Self {
+        self.setup.image = Some(image.into());
+        self
+    }
+
     /// What `INFO` shows of the process beyond what the server knows of itself, by `INFO`'s name
     /// of the field: `config_file`, for example.
     pub fn fact(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
@@ -112,7 +119,7 @@ impl ServerBuilder {
     /// # Errors
     ///
     /// [`Error::Config`] for a parameter that is unknown or out of range, [`Error::Listen`] when a
-    /// socket cannot be opened.
+    /// socket cannot be opened, [`Error::Load`] for an image that is none.
     pub async fn start(self) -> Result<Server, Error> {
         let setup = self.setup;
         let seed = setup.seed;
@@ -307,6 +314,10 @@ fn open(mut setup: Setup, hub: &Rc<Hub>) -> Result<(Driver, Bound, Option<Socket
     let port = addresses.first().map_or(0, SocketAddr::port);
     let (unix, socket_file) = listen_unix(&wanted)?;
 
+    if !setup.config.iter().any(|(name, _)| name == "save") {
+        // What lives for a test leaves no file behind that nobody asked for.
+        setup.config.push(("save".to_owned(), String::new()));
+    }
     let mut tell = |name: &str, value: String| setup.config.push((name.to_owned(), value));
     tell("port", port.to_string());
     tell("bind", wanted.bind.join(" "));

@@ -129,6 +129,18 @@ fn same(words: &Words, ours: &[u8], theirs: &[u8]) -> bool {
         // In a hash table members lie anyhow; `converse dumps` looks closer.
         b"DUMP" => ours.len() == theirs.len() && is_unordered(ours) && is_unordered(theirs),
         b"TTL" | b"EXPIRETIME" => apart(ours, theirs).is_some_and(|apart| apart <= SLACK_MS / 1000),
+        // In the order of a table; or of deadlines that were the same only with a clock that stands.
+        b"HGETALL" | b"HKEYS" | b"HVALS" | b"HSCAN" => lines(ours) == lines(theirs),
+        b"HRANDFIELD" => match words.get(2) {
+            None => ours.starts_with(b"$") && theirs.starts_with(b"$"),
+            Some(count) if count.starts_with(b"1000") => lines(ours) == lines(theirs),
+            Some(_) => {
+                ours.split(|byte| *byte == b'\r').next()
+                    == theirs.split(|byte| *byte == b'\r').next()
+            }
+        },
+        b"HPTTL" | b"HPEXPIRETIME" => each_apart(ours, theirs, SLACK_MS),
+        b"HTTL" | b"HEXPIRETIME" => each_apart(ours, theirs, SLACK_MS / 1000),
         _ => false,
     }
 }
@@ -138,6 +150,28 @@ fn parts(reply: &[u8]) -> Vec<&[u8]> {
     let mut parts: Vec<_> = reply.split(|byte| *byte == b'$').collect();
     parts.sort_unstable();
     parts
+}
+
+/// What a reply is made of, whatever its order and however nested.
+fn lines(reply: &[u8]) -> Vec<&[u8]> {
+    let mut lines: Vec<_> = reply.split(|byte| *byte == b'\n').collect();
+    lines.sort_unstable();
+    lines
+}
+
+/// True for lists of numbers that are as long, and nowhere further apart than that.
+fn each_apart(ours: &[u8], theirs: &[u8], slack: i64) -> bool {
+    let numbers = |reply: &[u8]| {
+        reply
+            .split(|byte| *byte == b'\n')
+            .map(<[u8]>::to_vec)
+            .collect()
+    };
+    let (ours, theirs): (Vec<_>, Vec<_>) = (numbers(ours), numbers(theirs));
+    ours.len() == theirs.len()
+        && ours.iter().zip(&theirs).all(|(ours, theirs)| {
+            ours == theirs || apart(ours, theirs).is_some_and(|apart| apart <= slack)
+        })
 }
 
 /// True for what DUMP answers of a value in a hash table, or with a time in it that is only noted

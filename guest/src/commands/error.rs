@@ -106,6 +106,29 @@ errors! {
     NUMKEYS_NOT_POSITIVE = "ERR numkeys should be greater than 0";
     COUNT_NOT_POSITIVE = "ERR count should be greater than 0";
     MORE_KEYS_THAN_ARGUMENTS = "ERR Number of keys can't be greater than number of args";
+    NOT_IN_A_TRANSACTION = "ERR Command not allowed inside a transaction";
+    MULTI_NESTED = "ERR MULTI calls can not be nested";
+    EXEC_WITHOUT_MULTI = "ERR EXEC without MULTI";
+    DISCARD_WITHOUT_MULTI = "ERR DISCARD without MULTI";
+    WATCH_INSIDE_MULTI = "ERR WATCH inside MULTI is not allowed";
+    EXEC_ABORTED = "EXECABORT Transaction discarded because of previous errors.";
+    MONITOR_NOT_ALLOWED = "ERR MONITOR isn't allowed for DENY BLOCKING client";
+    PAUSE_MODE = "ERR CLIENT PAUSE mode must be WRITE or ALL";
+    UNBLOCK_REASON = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR";
+    UNBLOCKED_BY_CLIENT = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
+    READ_ONLY = "READONLY You can't write against a read only replica.";
+    MASTER_DOWN = "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
+    INVALID_MASTER_PORT = "ERR Invalid master port";
+    REPLICAOF_IN_CLUSTER = "ERR REPLICAOF not allowed in cluster mode.";
+    WAIT_ON_A_REPLICA = "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is configured to be writable (which is not the default) writes to replicas are just local and are not propagated.";
+    WAITAOF_WITHOUT_AOF = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.";
+    FAILOVER_IN_CLUSTER = "ERR FAILOVER not allowed in cluster mode.";
+    FAILOVER_TIMEOUT = "ERR FAILOVER timeout must be greater than 0";
+    NO_FAILOVER = "ERR No failover in progress.";
+    FAILOVER_ON_A_REPLICA = "ERR FAILOVER is not valid when server is a replica.";
+    FAILOVER_WITHOUT_REPLICAS = "ERR FAILOVER requires connected replicas.";
+    MODULE_NOT_ALLOWED = "ERR MODULE command not allowed. If the enable-module-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.";
+    MODULE_NOT_LOADED = "ERR Error loading the extension. Please check the server logs.";
     TIMEOUT_NOT_A_FLOAT = "ERR timeout is not a float or out of range";
     TIMEOUT_NOT_AN_INTEGER = "ERR timeout is not an integer or out of range";
     TIMEOUT_NEGATIVE = "ERR timeout is negative";
@@ -199,6 +222,30 @@ errors! {
     ANY_WITHOUT_COUNT = "ERR the ANY argument requires COUNT argument";
     GEORADIUS_STORE_WITH = "ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
     GEOSEARCHSTORE_WITH = "ERR GEOSEARCHSTORE is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
+}
+
+/// `ERR Unrecognized REPLCONF option: x`
+pub fn replconf_option(option: &[u8]) -> CommandError {
+    CommandError::worded([b"ERR Unrecognized REPLCONF option: ", c_text(option)].concat())
+}
+
+/// `ERR Error unloading module: no such module with that name x`
+pub fn no_such_module(_name: &[u8]) -> CommandError {
+    CommandError::worded("ERR Error unloading module: no such module with that name")
+}
+
+/// `EXECABORT Transaction discarded because of: OOM command not allowed ...`
+pub fn discarded_because(reason: &[u8]) -> CommandError {
+    let text = b"EXECABORT Transaction discarded because of: ";
+    CommandError::worded([text, reason].concat())
+}
+
+/// `ERR Can't execute 'get': only (P|S)SUBSCRIBE / ...`
+pub fn only_while_subscribed(command: &str) -> CommandError {
+    CommandError::worded(format!(
+        "ERR Can't execute '{command}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET \
+         are allowed in this context"
+    ))
 }
 
 /// `ERR invalid expire time in 'set' command`

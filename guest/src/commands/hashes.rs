@@ -101,7 +101,7 @@ fn hmset(ctx: &mut Context, args: Args) -> Outcome {
 /// Sets fields and says how many are new.
 fn set_all(ctx: &mut Context, args: Args, command: &str) -> Result<usize, CommandError> {
     let pairs = args.from(2);
-    if pairs.len() % 2 != 0 {
+    if !pairs.len().is_multiple_of(2) {
         return Err(error::wrong_arity(command));
     }
     let (limits, seed) = (limits(ctx.config), ctx.keyspace.seed());

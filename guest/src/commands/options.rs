@@ -45,6 +45,14 @@ pub fn positive(arg: &[u8]) -> Result<i64, CommandError> {
         .ok_or(error::OUT_OF_RANGE_POSITIVE)
 }
 
+/// An integer of at least 0; one below is told apart from what is none.
+pub fn positive_or_not_an_integer(arg: &[u8]) -> Result<i64, CommandError> {
+    match integer(arg)? {
+        ..0 => Err(error::OUT_OF_RANGE_POSITIVE),
+        number => Ok(number),
+    }
+}
+
 /// An integer of at least 0, or the error the command has for everything else.
 pub fn positive_or(arg: &[u8], refused: CommandError) -> Result<i64, CommandError> {
     parse_i64(arg).filter(|number| *number >= 0).ok_or(refused)

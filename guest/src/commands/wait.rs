@@ -5,6 +5,7 @@
 //! what it waits for, the same arguments are run again.
 
 use super::{CommandError, Context, error, options};
+use crate::resp::Sink;
 use crate::value::Value;
 use crate::value::number::parse_i64;
 
@@ -15,6 +16,26 @@ pub enum Nothing {
     Null,
     /// A null array, as BLPOP.
     NullArray,
+    /// The number 0, as WAIT.
+    Zero,
+    /// Two zeros, as WAITAOF.
+    TwoZeros,
+}
+
+impl Nothing {
+    /// Writes the reply of who waited in vain.
+    pub fn write(self, reply: &mut dyn Sink) {
+        match self {
+            Nothing::Null => reply.null(),
+            Nothing::NullArray => reply.null_array(),
+            Nothing::Zero => reply.integer(0),
+            Nothing::TwoZeros => {
+                reply.array(2);
+                reply.integer(0);
+                reply.integer(0);
+            }
+        }
+    }
 }
 
 /// What has to appear under a key for who waits to be woken.
@@ -24,6 +45,8 @@ pub enum Awaited {
     List,
     /// A sorted set.
     SortedSet,
+    /// Nothing: only time goes by.
+    Time,
     /// A stream with something new, or anything that means there will be no more of it.
     Stream,
 }
@@ -32,12 +55,12 @@ impl Awaited {
     /// True if a key that holds this may be what is waited for. To wait for a stream's group also
     /// means to hear that the stream is gone.
     pub fn may_be(self, value: Option<&Value>) -> bool {
-        match (self, value) {
-            (Awaited::List, Some(Value::List(_))) => true,
-            (Awaited::SortedSet, Some(Value::SortedSet(_))) => true,
-            (Awaited::Stream, Some(Value::Stream(_))) => true,
-            _ => false,
-        }
+        matches!(
+            (self, value),
+            (Awaited::List, Some(Value::List(_)))
+                | (Awaited::SortedSet, Some(Value::SortedSet(_)))
+                | (Awaited::Stream, Some(Value::Stream(_)))
+        )
     }
 }
 
@@ -64,12 +87,9 @@ impl Context<'_> {
     /// Waits, or where nobody can (in a transaction, in a script) answers that there is nothing.
     pub fn wait_for(&mut self, wait: Wait) {
         if self.may_wait {
-            self.wait = Some(wait);
+            self.wait = Some(Box::new(wait));
         } else {
-            match wait.nothing {
-                Nothing::Null => self.reply.null(),
-                Nothing::NullArray => self.reply.null_array(),
-            }
+            wait.nothing.write(self.reply);
         }
     }
 
@@ -86,20 +106,27 @@ impl Context<'_> {
 
     /// The end of a wait of so many milliseconds; `None` for 0, which is for ever.
     pub fn timeout_ms(&self, arg: &[u8]) -> Result<Option<u64>, CommandError> {
-        let ms = parse_i64(arg).ok_or(error::TIMEOUT_NOT_AN_INTEGER)?;
-        self.timeout(ms)
+        timeout_ms(arg, self.now_ms())
     }
 
     fn timeout(&self, ms: i64) -> Result<Option<u64>, CommandError> {
-        if ms < 0 {
-            return Err(error::TIMEOUT_NEGATIVE);
-        }
-        if ms == 0 {
-            return Ok(None);
-        }
-        let until_ms = ms
-            .checked_add(self.now_ms())
-            .ok_or(error::TIMEOUT_OUT_OF_RANGE)?;
-        Ok(Some((until_ms as u64).saturating_mul(1000)))
+        let until_us = until_us(ms, self.now_ms())?;
+        Ok((ms > 0).then_some(until_us))
     }
+}
+
+/// The end of a wait of so many milliseconds from now, in microseconds since the Unix epoch; `None` for
+/// 0, which is for ever.
+pub fn timeout_ms(arg: &[u8], now_ms: i64) -> Result<Option<u64>, CommandError> {
+    let ms = parse_i64(arg).ok_or(error::TIMEOUT_NOT_AN_INTEGER)?;
+    let until_us = until_us(ms, now_ms)?;
+    Ok((ms > 0).then_some(until_us))
+}
+
+fn until_us(ms: i64, now_ms: i64) -> Result<u64, CommandError> {
+    if ms < 0 {
+        return Err(error::TIMEOUT_NEGATIVE);
+    }
+    let until_ms = ms.checked_add(now_ms).ok_or(error::TIMEOUT_OUT_OF_RANGE)?;
+    Ok((until_ms as u64).saturating_mul(1000))
 }

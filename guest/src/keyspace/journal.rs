@@ -1,7 +1,11 @@
 //! What happened to keys, for those who asked: keyspace events, and which keys changed. Guards
-//! write it; the gate reads it after each command. Costs one comparison where nobody asked.
+//! write it; the session reads it after each command. Costs one comparison where nobody asked.
 
 use std::ops::BitOr;
+
+use hashbrown::HashTable;
+
+use crate::value::hash::spread;
 
 /// The classes of keyspace events, as the letters of `notify-keyspace-events`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,27 +66,118 @@ pub struct Event {
     pub key: Box<[u8]>,
 }
 
+/// A key that somebody watches or waits for.
+#[derive(Debug)]
+struct Wanted {
+    hash: u32,
+    db: usize,
+    key: Box<[u8]>,
+    /// By how many.
+    by: u32,
+}
+
+/// Which keys somebody wants to hear of when they change.
+#[derive(Debug, Default)]
+pub struct Interest {
+    wanted: HashTable<Wanted>,
+    /// How many want to hear of every key.
+    in_all: u32,
+}
+
+impl Interest {
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.wanted.is_empty() && self.in_all == 0
+    }
+
+    #[inline]
+    fn has(&self, db: usize, hash: u32, key: &[u8]) -> bool {
+        self.in_all > 0
+            || self
+                .wanted
+                .find(spread(hash), |known| known.db == db && *known.key == *key)
+                .is_some()
+    }
+
+    pub(super) fn add(&mut self, db: usize, hash: u32, key: &[u8]) {
+        let known = self
+            .wanted
+            .find_mut(spread(hash), |known| known.db == db && *known.key == *key);
+        match known {
+            Some(known) => known.by += 1,
+            None => {
+                let wanted = Wanted {
+                    hash,
+                    db,
+                    key: key.into(),
+                    by: 1,
+                };
+                self.wanted
+                    .insert_unique(spread(hash), wanted, |wanted| spread(wanted.hash));
+            }
+        }
+    }
+
+    pub(super) fn remove(&mut self, db: usize, hash: u32, key: &[u8]) {
+        let known = self
+            .wanted
+            .find_entry(spread(hash), |known| known.db == db && *known.key == *key);
+        if let Ok(mut known) = known {
+            known.get_mut().by -= 1;
+            if known.get().by == 0 {
+                known.remove();
+            }
+        }
+    }
+
+    /// Begins or ends to want all keys.
+    pub fn want_all(&mut self, more: bool) {
+        self.in_all = if more {
+            self.in_all + 1
+        } else {
+            self.in_all.saturating_sub(1)
+        };
+    }
+
+    /// The wanted keys of a database.
+    pub(super) fn keys_of(&self, db: usize) -> impl Iterator<Item = (u32, &[u8])> {
+        self.wanted
+            .iter()
+            .filter(move |wanted| wanted.db == db)
+            .map(|wanted| (wanted.hash, &*wanted.key))
+    }
+}
+
 /// What happened since it was last read.
 #[derive(Debug, Default)]
 pub struct Journal {
     /// Which classes somebody listens to.
     pub listening: EventClass,
-    /// Whether somebody wants to know which keys change.
-    pub watching: bool,
+    /// Who wants to know which keys change.
+    pub interest: Interest,
     /// Events, in order.
     pub events: Vec<Event>,
-    /// Keys that changed, with their database.
+    /// Wanted keys that changed, with their database, in order.
     pub changes: Vec<(usize, Box<[u8]>)>,
     /// Keys, with their database, that nobody sees changed, but that who waits for them has to look at
     /// again (a stream lost a group).
     pub stirred: Vec<(usize, Box<[u8]>)>,
-    /// Databases that were emptied or exchanged as a whole.
-    pub replacements: Vec<usize>,
+    /// Databases were emptied, for who keeps copies of their keys.
+    pub flushed: bool,
     /// Changes since the start: INFO's `rdb_changes_since_last_save`.
     pub dirty: u64,
 }
 
 impl Journal {
+    /// True if there is nothing to read.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+            && self.changes.is_empty()
+            && self.stirred.is_empty()
+            && !self.flushed
+    }
+
     #[inline]
     pub(super) fn event(&mut self, class: EventClass, name: &'static str, db: usize, key: &[u8]) {
         if self.listening.intersects(class) {
@@ -96,21 +191,16 @@ impl Journal {
     }
 
     #[inline]
-    pub(super) fn changed(&mut self, db: usize, key: &[u8]) {
-        if self.watching {
+    pub(super) fn changed(&mut self, db: usize, hash: u32, key: &[u8]) {
+        if !self.interest.is_empty() && self.interest.has(db, hash, key) {
             self.changes.push((db, key.into()));
         }
     }
 
-    pub(super) fn stirred(&mut self, db: usize, key: &[u8]) {
-        if self.watching {
+    #[inline]
+    pub(super) fn stirred(&mut self, db: usize, hash: u32, key: &[u8]) {
+        if !self.interest.is_empty() && self.interest.has(db, hash, key) {
             self.stirred.push((db, key.into()));
-        }
-    }
-
-    pub(super) fn replaced(&mut self, db: usize) {
-        if self.watching {
-            self.replacements.push(db);
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The keyspace: databases, expiry, memory, and the guard through which every write goes. Knows no
 //! client and no protocol.
 
+#[cfg(test)]
+mod field_tests;
 mod journal;
 mod restoring;
 mod slot;
@@ -14,6 +16,7 @@ pub use table::Entry;
 use table::{Due, Table};
 
 use crate::value::Value;
+use crate::value::dense::Keyed as _;
 use crate::value::hash::Seed;
 
 /// Counters that INFO shows.
@@ -47,6 +50,8 @@ pub struct Keyspace {
     memory_ceiling: usize,
     /// Off while `DEBUG SET-ACTIVE-EXPIRE 0`: then keys go only when somebody looks.
     active_expiry: bool,
+    /// Off while clients are paused: then no key goes, whatever the time.
+    expiring: bool,
     /// Whether reads mark keys as accessed (`CLIENT NO-TOUCH`).
     touching: bool,
     /// What happened since the gate last looked.
@@ -66,6 +71,7 @@ impl Keyspace {
             now_us: 0,
             memory_ceiling,
             active_expiry: true,
+            expiring: true,
             touching: true,
             journal: Journal::default(),
             stats: KeyspaceStats::default(),
@@ -98,7 +104,7 @@ impl Keyspace {
     /// Removes every key and every field of a hash whose time is up, the earliest deadline first.
     /// A step that comes late does and tells the same as several that come in time.
     pub fn expire_due(&mut self) {
-        if !self.active_expiry {
+        if !self.active_expiry || !self.expiring {
             return;
         }
         let now_ms = self.now_ms();
@@ -117,7 +123,7 @@ impl Keyspace {
 
     /// The earliest deadline of all keys and fields, in milliseconds since the Unix epoch.
     pub fn next_deadline_ms(&self) -> Option<i64> {
-        if !self.active_expiry {
+        if !self.active_expiry || !self.expiring {
             return None;
         }
         self.databases
@@ -132,16 +138,23 @@ impl Keyspace {
         self.active_expiry = on;
     }
 
+    /// Whether keys go when their time is up (not while clients are paused). They are not found either
+    /// way.
+    pub fn set_expiring(&mut self, on: bool) {
+        self.expiring = on;
+    }
+
     /// Whether the next commands mark keys as accessed.
     pub fn set_touching(&mut self, on: bool) {
         self.touching = on;
     }
 
     fn expire_at(&mut self, db: usize, position: usize) {
-        let key: Box<[u8]> = self.databases[db].entry(position).key().into();
+        let entry = self.databases[db].entry(position);
+        let (hash, key): (u32, Box<[u8]>) = (entry.hash(), entry.key().into());
         self.databases[db].remove(position);
         self.stats.expired += 1;
-        self.journal.changed(db, &key);
+        self.journal.changed(db, hash, &key);
         self.journal.event(EventClass::EXPIRED, "expired", db, &key);
     }
 
@@ -149,7 +162,8 @@ impl Keyspace {
     /// last of them.
     fn expire_fields_at(&mut self, db: usize, position: usize, until_ms: i64) {
         let table = &mut self.databases[db];
-        let key: Box<[u8]> = table.entry(position).key().into();
+        let entry = table.entry(position);
+        let (hash, key): (u32, Box<[u8]>) = (entry.hash(), entry.key().into());
         let Value::Hash(fields) = table.value_mut(position) else {
             return;
         };
@@ -160,7 +174,7 @@ impl Keyspace {
         } else {
             table.schedule(position);
         }
-        self.journal.changed(db, &key);
+        self.journal.changed(db, hash, &key);
         self.journal.event(EventClass::HASH, "hexpired", db, &key);
         if is_empty {
             self.journal.event(EventClass::GENERIC, "del", db, &key);
@@ -339,7 +353,9 @@ impl Keyspace {
     /// the last entry takes its place: positions are to be visited from the last to the first.
     pub fn live_at(&mut self, db: usize, position: usize) -> Option<&Entry> {
         if self.is_due(db, position) {
-            self.expire_at(db, position);
+            if self.expiring {
+                self.expire_at(db, position);
+            }
             return None;
         }
         Some(self.databases[db].entry(position))
@@ -373,7 +389,9 @@ impl Keyspace {
     fn live(&mut self, db: usize, key: &[u8]) -> Option<usize> {
         let position = self.databases[db].find(self.seed.hash(key), key)?;
         if self.is_due(db, position) {
-            self.expire_at(db, position);
+            if self.expiring {
+                self.expire_at(db, position);
+            }
             return None;
         }
         Some(position)
@@ -439,8 +457,9 @@ impl Keyspace {
 
     /// Empties a database; returns how many keys it held.
     pub fn clear(&mut self, db: usize) -> usize {
+        self.tell_wanted(db, &[db]);
         let table = std::mem::take(&mut self.databases[db]);
-        self.journal.replaced(db);
+        self.journal.flushed = true;
         self.journal.dirty += table.len() as u64;
         table.len()
     }
@@ -451,9 +470,41 @@ impl Keyspace {
         if one == other {
             return;
         }
+        self.tell_wanted(one, &[one, other]);
+        self.tell_wanted(other, &[one, other]);
         self.databases.swap(one, other);
-        self.journal.replaced(one);
-        self.journal.replaced(other);
+    }
+
+    /// Tells of the wanted keys of a database, which is to change as a whole, that they changed: those
+    /// that are in one of the databases given.
+    fn tell_wanted(&mut self, db: usize, found_in: &[usize]) {
+        let changed: Vec<(usize, Box<[u8]>)> = self
+            .journal
+            .interest
+            .keys_of(db)
+            .filter(|(hash, key)| {
+                found_in.iter().any(|db| {
+                    let found = self.databases[*db].find(*hash, key);
+                    found.is_some_and(|position| !self.is_due(*db, position))
+                })
+            })
+            .map(|(_, key)| (db, key.into()))
+            .collect();
+        self.journal.changes.extend(changed);
+    }
+
+    // ---- listening
+
+    /// From now on the journal tells when this key changes, for one more who wants to know.
+    pub fn want(&mut self, db: usize, key: &[u8]) {
+        let hash = self.seed.hash(key);
+        self.journal.interest.add(db, hash, key);
+    }
+
+    /// Takes one [`Keyspace::want`] back.
+    pub fn no_longer_want(&mut self, db: usize, key: &[u8]) {
+        let hash = self.seed.hash(key);
+        self.journal.interest.remove(db, hash, key);
     }
 }
 

@@ -252,9 +252,10 @@ impl Drop for Slot<'_> {
                 .event(EventClass::GENERIC, "del", self.db, self.key);
         }
         self.keyspace.journal.dirty += self.changes;
+        let journal = &mut self.keyspace.journal;
         match self.told {
-            Told::Everyone => self.keyspace.journal.changed(self.db, self.key),
-            Told::Waiters => self.keyspace.journal.stirred(self.db, self.key),
+            Told::Everyone => journal.changed(self.db, self.hash, self.key),
+            Told::Waiters => journal.stirred(self.db, self.hash, self.key),
             Told::Nobody => {}
         }
     }

@@ -151,7 +151,14 @@ impl Wire {
         std::mem::replace(&mut self.out, next)
     }
 
+    /// Drops all bytes. The buffer stays, unless it has become large.
+    pub fn clear(&mut self) {
+        self.out.clear();
+        self.out.shrink_to(LARGE);
+    }
+
     /// Bytes that are a reply already.
+    #[inline]
     pub fn raw(&mut self, bytes: &[u8]) {
         if self.room(bytes.len()) {
             self.out.extend_from_slice(bytes);
@@ -240,6 +247,11 @@ impl Sink for Wire {
         } else {
             self.line(b'-', text);
         }
+    }
+
+    #[inline]
+    fn ok(&mut self) {
+        self.raw(b"+OK\r\n");
     }
 
     fn integer(&mut self, number: i64) {

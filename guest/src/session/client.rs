@@ -1,6 +1,9 @@
 //! Clients: what the server knows of each connection.
 
 use super::Connection;
+use super::pubsub::{Kind, Subscriptions};
+use super::transactions::{DbKey, Transaction};
+use super::waiting::Parked;
 use crate::resp::{Decoder, Protocol};
 
 /// Where a connection comes from.
@@ -78,6 +81,8 @@ pub struct Client {
     pub local: String,
     /// How it is connected.
     pub transport: Transport,
+    /// It is the one behind `execute`.
+    pub is_implicit: bool,
     /// RESP2 or RESP3.
     pub protocol: Protocol,
     /// The selected database.
@@ -120,11 +125,42 @@ pub struct Client {
     pub held_reply: Vec<u8>,
     /// To be closed once the reply to the command that runs is sent.
     pub close_after_reply: bool,
+    /// Its command that waits to run again. Until then nothing else of it runs.
+    pub parked: Option<Box<Parked>>,
+    /// What it has queued since MULTI.
+    pub transaction: Option<Box<Transaction>>,
+    /// The keys it watches.
+    pub watched: Vec<DbKey>,
+    /// One of them has changed.
+    pub is_touched: bool,
+    /// What it listens to.
+    pub subscriptions: Option<Box<Subscriptions>>,
+    /// MONITOR
+    pub is_monitor: bool,
     /// What came in and is not run yet.
     pub input: Input,
 }
 
 impl Client {
+    /// True if a command of its may wait: nobody can behind `execute`.
+    #[inline]
+    pub fn may_wait(&self) -> bool {
+        !self.is_implicit
+    }
+
+    /// True if it listens to channels in RESP2, where only few commands make sense.
+    #[inline]
+    pub fn hears_messages_only(&self) -> bool {
+        self.subscriptions.is_some() && self.protocol == Protocol::Resp2
+    }
+
+    /// How many channels or patterns it listens to.
+    pub fn listens_to(&self, kind: Kind) -> usize {
+        self.subscriptions
+            .as_ref()
+            .map_or(0, |subscriptions| subscriptions.len(kind))
+    }
+
     /// Back to how it was when it connected, as RESET does, but for its name in the log of the
     /// host: identity and traffic stay.
     pub fn reset(&mut self, authenticated: bool) {
@@ -135,6 +171,8 @@ impl Client {
         self.no_evict = false;
         self.no_touch = false;
         self.reply_mode = ReplyMode::On;
+        self.transaction = None;
+        self.is_monitor = false;
     }
 }
 

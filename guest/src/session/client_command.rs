@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use super::connection::is_presentable;
+use super::pubsub::Kind;
 use super::{Call, Client, Connection, ReplyMode, SessionHandler, Transport};
 use crate::commands::error::{self, CommandError};
-use crate::commands::{Outcome, help};
+use crate::commands::{Outcome, help, options};
 use crate::resp::{Args, Protocol};
 use crate::value::number::parse_i64;
 
@@ -21,6 +22,7 @@ pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
     ("client|reply", reply),
     ("client|setinfo", setinfo),
     ("client|setname", setname),
+    ("client|unblock", unblock),
 ];
 
 /// CLIENT GETNAME
@@ -155,6 +157,11 @@ fn describe(connection: Connection, client: &Client, now_us: u64) -> Vec<u8> {
     let seconds_since = |since_us: u64| now_us.saturating_sub(since_us) / 1_000_000;
     let mut flags = String::new();
     for (on, flag) in [
+        (client.is_monitor, 'O'),
+        (client.subscriptions.is_some(), 'P'),
+        (client.transaction.is_some(), 'x'),
+        (client.parked.is_some(), 'b'),
+        (client.is_touched, 'd'),
         (client.transport == Transport::Unix, 'U'),
         (client.close_after_reply, 'c'),
         (client.no_evict, 'e'),
@@ -188,15 +195,19 @@ fn describe(connection: Connection, client: &Client, now_us: u64) -> Vec<u8> {
     field("idle", &seconds_since(client.active_us));
     field("flags", &flags);
     field("db", &client.db);
-    field("sub", &0);
-    field("psub", &0);
-    field("ssub", &0);
-    field("multi", &-1);
-    field("watch", &0);
+    field("sub", &client.listens_to(Kind::Channel));
+    field("psub", &client.listens_to(Kind::Pattern));
+    field("ssub", &client.listens_to(Kind::Shard));
+    let transaction = client.transaction.as_ref();
+    field(
+        "multi",
+        &transaction.map_or(-1, |queued| queued.len() as i64),
+    );
+    field("watch", &client.watched.len());
     field("qbuf", &(pending + client.request_bytes));
     field("qbuf-free", &(client.input.pending.capacity() - pending));
     field("argv-mem", &client.request_bytes);
-    field("multi-mem", &0);
+    field("multi-mem", &transaction.map_or(0, |queued| queued.bytes()));
     field("rbs", &0);
     field("rbp", &0);
     field("obl", &0);
@@ -339,6 +350,27 @@ fn kill(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
         (true, _) => call.reply.ok(),
         (false, killed) => call.reply.integer(killed as i64),
     }
+    Ok(())
+}
+
+/// CLIENT UNBLOCK client-id [TIMEOUT | ERROR]
+fn unblock(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+    let error = match args.get(3) {
+        None => None,
+        Some(reason) if options::is(reason, "TIMEOUT") => None,
+        Some(reason) if options::is(reason, "ERROR") => Some(error::UNBLOCKED_BY_CLIENT),
+        Some(_) => return Err(error::UNBLOCK_REASON),
+    };
+    let id = options::integer(args.at(2))?;
+    let named = call
+        .server
+        .clients
+        .by_id()
+        .into_iter()
+        .find(|(_, client)| client.id as i64 == id)
+        .map(|(connection, _)| connection);
+    let unblocked = named.is_some_and(|connection| call.server.unblock(connection, error));
+    call.reply.integer(unblocked.into());
     Ok(())
 }
 

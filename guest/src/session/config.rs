@@ -59,6 +59,9 @@ fn set(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
         // Whoever has been silent for too long already is found at the next step.
         call.server.idle_check_us = call.server.now_us();
     }
+    if changes.has("notify-keyspace-events") {
+        call.server.listen_to_events();
+    }
     call.reply.ok();
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! AUTH, ECHO, HELLO, PING, QUIT, RESET, SELECT: a connection's own state.
 
-use super::{Call, REDIS_VERSION, SessionHandler};
+use super::{Call, REDIS_VERSION, SessionHandler, modules};
 use crate::commands::error;
 use crate::commands::{Outcome, options};
 use crate::resp::{Args, Protocol};
@@ -105,6 +105,16 @@ fn hello(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
         call.client().protocol = protocol;
         call.reply.switch_protocol(protocol);
     }
+    let mode: &[u8] = if call.server.config.cluster_enabled {
+        b"cluster"
+    } else {
+        b"standalone"
+    };
+    let role: &[u8] = if call.server.master.is_some() {
+        b"replica"
+    } else {
+        b"master"
+    };
     let client = call.client();
     let (id, speaks) = (client.id as i64, client.protocol);
     let reply = &mut *call.reply;
@@ -118,21 +128,11 @@ fn hello(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     reply.bulk(b"id");
     reply.integer(id);
     reply.bulk(b"mode");
-    reply.bulk(b"standalone");
+    reply.bulk(mode);
     reply.bulk(b"role");
-    reply.bulk(b"master");
+    reply.bulk(role);
     reply.bulk(b"modules");
-    reply.array(1);
-    // Redis 8.0 comes with it.
-    reply.map(4);
-    reply.bulk(b"name");
-    reply.bulk(b"vectorset");
-    reply.bulk(b"ver");
-    reply.integer(1);
-    reply.bulk(b"path");
-    reply.bulk(b"");
-    reply.bulk(b"args");
-    reply.array(0);
+    modules::write_list(reply);
     Ok(())
 }
 
@@ -143,6 +143,13 @@ pub(super) fn is_presentable(text: &[u8]) -> bool {
 
 /// PING [message]
 fn ping(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+    if args.len() <= 2 && call.client().hears_messages_only() {
+        // Looks like a message, which is all that such a client reads.
+        call.reply.array(2);
+        call.reply.bulk(b"pong");
+        call.reply.bulk(args.get(1).unwrap_or_default());
+        return Ok(());
+    }
     match args.len() {
         1 => call.reply.simple("PONG"),
         2 => call.reply.bulk(args.at(1)),
@@ -160,7 +167,10 @@ fn quit(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
 
 /// RESET
 fn reset(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
-    let open = call.server.config.requirepass.is_empty();
+    let (open, connection) = (call.server.config.requirepass.is_empty(), call.connection);
+    call.server.forget_watches(connection);
+    call.server.forget_subscriptions(connection);
+    call.server.monitors.retain(|other| *other != connection);
     call.client().reset(open);
     call.reply.switch_protocol(Protocol::Resp2);
     call.reply.simple("RESET");

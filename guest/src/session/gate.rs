@@ -1,11 +1,25 @@
 //! The gate: every command runs through here, whoever asks. Decides whether it may run, and keeps
 //! the books of what ran. Handlers check none of this.
+//!
+//! A client's request is submitted: refused, queued in a transaction, put off, or executed. EXEC,
+//! scripts and whoever was woken execute through the same function.
 
 use super::handlers::{self, Handler};
+use super::transactions::Queued;
+use super::waiting::{Parked, Why};
 use super::{Call, Caller, Client, Connection, LogLevel, ReplyMode, Server};
 use crate::commands::table::{self, CommandSpec, Flags};
-use crate::commands::{CommandError, Context, Outcome, error};
-use crate::resp::{Args, Sink as _, Wire};
+use crate::commands::{CommandError, Context, Outcome, Wait, error};
+use crate::resp::{Args, Sink, Wire};
+
+/// A command that may run: its facts and what runs it.
+#[derive(Clone, Copy)]
+pub struct Command {
+    /// Its facts.
+    pub spec: &'static CommandSpec,
+    /// What runs it.
+    pub handler: Handler,
+}
 
 impl Server {
     /// True if the client has said who it is, or nobody has to.
@@ -19,28 +33,108 @@ impl Server {
     }
 }
 
-/// Runs one request of a client and writes its reply, as the client wants it.
+/// Runs one request of a client and writes its reply, as the client wants it. A client that is parked
+/// afterwards has no reply yet.
 #[inline]
 pub fn run(server: &mut Server, connection: Connection, args: Args<'_>, wire: &mut Wire) {
     let start = wire.len();
+    match admit(server, connection, args) {
+        Ok(command) => submit(server, connection, command, args, wire, start),
+        Err(refused) => refuse(server, connection, args, refused, wire, start),
+    }
+    finish(server, connection, wire, start);
+}
+
+#[cold]
+fn refuse(
+    server: &mut Server,
+    connection: Connection,
+    args: Args<'_>,
+    refused: CommandError,
+    wire: &mut Wire,
+    start: usize,
+) {
     if is_http(args.at(0)) {
         server.log(LogLevel::Warning, ATTACK);
         server.close(connection, false);
         return;
     }
-    let outcome = find(server, args).and_then(|(spec, handler)| {
-        admit(server, connection, spec, args).inspect_err(|_| server.stats.rejected(spec.id))?;
-        Ok((spec, handler))
-    });
-    let outcome = match outcome {
-        Ok((spec, handler)) => perform(server, connection, spec, handler, args, wire),
-        Err(refused) => Err(refused),
-    };
-    if let Err(refused) = outcome {
-        server.stats.error(refused.code());
-        wire.truncate(start);
-        wire.error(refused.text());
+    let refused = server.refuse_in_transaction(connection, args, refused);
+    answer_error(server, &refused, wire, start);
+}
+
+/// Queues the command, puts it off, or executes it.
+#[inline]
+fn submit(
+    server: &mut Server,
+    connection: Connection,
+    command: Command,
+    args: Args<'_>,
+    wire: &mut Wire,
+    start: usize,
+) {
+    if server.pause.is_some() && server.must_be_put_off(connection, command) {
+        server.park(connection, Parked::new(command, args, Why::Postponed));
+        return;
     }
+    let client = server.clients.current(connection);
+    if let Some(transaction) = &mut client.transaction
+        && !command.spec.flags.contains(Flags::RUNS_IN_MULTI)
+    {
+        transaction.queue(Queued::new(command, args));
+        wire.simple("QUEUED");
+        return;
+    }
+    client.last_command = Some(command.spec.name);
+    client.commands += 1;
+    client.request_bytes = args.bytes();
+    match execute(server, connection, Caller::Client, command, args, wire) {
+        Ok(None) => {}
+        Ok(Some(wait)) => server.park(connection, Parked::new(command, args, Why::Keys(*wait))),
+        Err(failed) => answer_error(server, &failed, wire, start),
+    }
+}
+
+/// Runs a parked command again. True if it is answered now, false if it waits on.
+pub fn run_again(
+    server: &mut Server,
+    connection: Connection,
+    parked: Parked,
+    wire: &mut Wire,
+) -> bool {
+    let start = wire.len();
+    let args = parked.args.as_args();
+    if matches!(parked.why, Why::Postponed) {
+        // It has not run at all yet. What it was admitted to may have changed meanwhile.
+        run(server, connection, args, wire);
+        return server
+            .clients
+            .get(connection)
+            .is_none_or(|client| client.parked.is_none());
+    }
+    let again = Caller::Woken;
+    match execute(server, connection, again, parked.command, args, wire) {
+        Ok(None) => {}
+        Ok(Some(wait)) => {
+            server.park_again(connection, parked, *wait);
+            return false;
+        }
+        Err(failed) => answer_error(server, &failed, wire, start),
+    }
+    finish(server, connection, wire, start);
+    true
+}
+
+#[cold]
+fn answer_error(server: &mut Server, error: &CommandError, wire: &mut Wire, start: usize) {
+    server.stats.error(error.code());
+    wire.truncate(start);
+    wire.error(error.text());
+}
+
+/// What follows a reply: it may not fit, not be wanted, or be the last.
+#[inline]
+pub fn finish(server: &mut Server, connection: Connection, wire: &mut Wire, start: usize) {
     let Some(client) = server.clients.get_mut(connection) else {
         return;
     };
@@ -63,8 +157,7 @@ pub fn run(server: &mut Server, connection: Connection, args: Args<'_>, wire: &m
 }
 
 /// How requests of a browser begin, tricked into talking to us by a page: what else it sends, a page
-/// may have chosen.
-#[inline]
+/// may have chosen. Neither is a command.
 fn is_http(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
 }
@@ -72,25 +165,20 @@ fn is_http(name: &[u8]) -> bool {
 const ATTACK: &str = "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or \
                       Host: commands to Redis. Connection aborted.";
 
-/// The command that is asked for. One without a handler is not known.
+/// The command that is asked for, with as many arguments as it takes. One without a handler is not
+/// known.
 #[inline]
-fn find(
-    server: &mut Server,
-    args: Args<'_>,
-) -> Result<(&'static CommandSpec, Handler), CommandError> {
+pub fn find(server: &mut Server, args: Args<'_>) -> Result<Command, CommandError> {
     let name = args.at(0);
-    let Some(command) = table::lookup(name).filter(|spec| handlers::is_built(spec)) else {
+    let Some(mut spec) = table::lookup(name) else {
         return Err(error::unknown_command(name, args.from(1).iter()));
     };
-    let spec = if command.has_subcommands() && args.len() > 1 {
-        let sub = command.subcommand(args.at(1));
-        sub.filter(|sub| handlers::is_built(sub))
-            .ok_or_else(|| error::unknown_subcommand(args.at(1), command.name))?
-    } else {
-        command
-    };
+    if spec.has_subcommands() {
+        spec = find_subcommand(spec, args)?;
+    }
     match handlers::of(spec) {
-        Some(handler) if spec.arity_fits(args.len()) => Ok((spec, handler)),
+        Some(handler) if spec.arity_fits(args.len()) => Ok(Command { spec, handler }),
+        None if !handlers::is_built(spec) => Err(error::unknown_command(name, args.from(1).iter())),
         _ => {
             server.stats.rejected(spec.id);
             Err(error::wrong_arity(spec.name))
@@ -98,74 +186,152 @@ fn find(
     }
 }
 
+fn find_subcommand(
+    command: &'static CommandSpec,
+    args: Args<'_>,
+) -> Result<&'static CommandSpec, CommandError> {
+    let Some(name) = args.get(1) else {
+        return Ok(command);
+    };
+    if !handlers::is_built(command) {
+        return Ok(command);
+    }
+    command
+        .subcommand(name)
+        .filter(|sub| handlers::is_built(sub))
+        .ok_or_else(|| error::unknown_subcommand(name, command.name))
+}
+
 /// Whether this client may run this command now.
 #[inline]
 fn admit(
     server: &mut Server,
     connection: Connection,
-    spec: &CommandSpec,
+    args: Args<'_>,
+) -> Result<Command, CommandError> {
+    let command = find(server, args)?;
+    check(server, connection, command.spec, args)
+        .inspect_err(|_| server.stats.rejected(command.spec.id))?;
+    Ok(command)
+}
+
+#[inline]
+fn check(
+    server: &mut Server,
+    connection: Connection,
+    spec: &'static CommandSpec,
     args: Args<'_>,
 ) -> Outcome {
     if !server.may_run_commands(connection) && !spec.flags.contains(Flags::NO_AUTH) {
         return Err(error::NO_AUTH);
     }
+    let client = server.clients.current(connection);
+    let (db, is_confined) = (client.db, client.hears_messages_only());
+    if client.transaction.is_some() {
+        check_in_transaction(server, connection, spec)?;
+    }
     if spec.flags.contains(Flags::DENYOOM) {
-        let used = crate::memory::used() as u64;
-        let limit = server.config.maxmemory;
-        let db = server.clients.current(connection).db;
-        let growth = args.bytes() + server.keyspace.index_growth(db, args.len());
-        if (limit > 0 && used > limit) || !server.keyspace.has_room_for(growth) {
-            return Err(error::OUT_OF_MEMORY);
-        }
+        check_memory(server, db, args)?;
+    }
+    if server.master.is_some() {
+        let queued = server.flags_of_exec(connection, spec);
+        server.check_replica(queued.unwrap_or(spec.flags))?;
+    }
+    if is_confined && !spec.flags.contains(Flags::RUNS_WHILE_SUBSCRIBED) {
+        return Err(error::only_while_subscribed(spec.name));
+    }
+    Ok(())
+}
+
+#[cold]
+fn check_in_transaction(
+    server: &mut Server,
+    connection: Connection,
+    spec: &'static CommandSpec,
+) -> Outcome {
+    if spec.flags.contains(Flags::NO_MULTI) {
+        return Err(error::NOT_IN_A_TRANSACTION);
+    }
+    if spec.name == "exec" {
+        server.check_memory_for_exec(connection)?;
     }
     Ok(())
 }
 
 #[inline]
-fn perform(
+fn check_memory(server: &Server, db: usize, args: Args<'_>) -> Outcome {
+    let growth = args.bytes() + server.keyspace.index_growth(db, args.len());
+    if server.is_over_maxmemory() || !server.keyspace.has_room_for(growth) {
+        return Err(error::OUT_OF_MEMORY);
+    }
+    Ok(())
+}
+
+impl Server {
+    /// True once more memory is in use than `maxmemory` allows.
+    #[inline]
+    pub fn is_over_maxmemory(&self) -> bool {
+        let limit = self.config.maxmemory;
+        limit > 0 && crate::memory::used() as u64 > limit
+    }
+}
+
+/// Executes a command that may run and writes its reply. What it has to wait for, if it has, is for
+/// the caller to see to; a transaction or a script is never told to wait.
+#[inline]
+pub fn execute(
     server: &mut Server,
     connection: Connection,
-    spec: &'static CommandSpec,
-    handler: Handler,
+    caller: Caller,
+    command: Command,
     args: Args<'_>,
-    wire: &mut Wire,
-) -> Outcome {
+    reply: &mut dyn Sink,
+) -> Result<Option<Box<Wait>>, CommandError> {
+    let Command { spec, handler } = command;
     let client = server.clients.current(connection);
-    client.last_command = Some(spec.name);
-    client.commands += 1;
-    client.request_bytes = args.bytes();
-    let (db, touching) = (client.db, !client.no_touch || spec.name == "touch");
-    let outcome = match handler {
+    let db = client.db;
+    let may_wait = matches!(caller, Caller::Client | Caller::Woken) && client.may_wait();
+    let touching = !client.no_touch || spec.name == "touch";
+    let (outcome, wait) = match handler {
         Handler::Data(run) => {
             server.keyspace.set_touching(touching);
             let mut context = Context {
                 keyspace: &mut server.keyspace,
                 db,
-                reply: wire,
+                reply,
                 config: &server.config,
                 rng: &mut server.rng,
-                may_wait: false,
+                may_wait,
                 wait: None,
             };
-            run(&mut context, args)
+            let outcome = run(&mut context, args);
+            (outcome, context.wait)
         }
-        Handler::Session(run) => run(
-            &mut Call {
+        Handler::Session(run) => {
+            let mut call = Call {
                 server,
                 connection,
-                reply: wire,
-                caller: Caller::Client,
+                reply,
+                caller,
                 spec,
-            },
-            args,
-        ),
+                may_wait,
+                wait: None,
+            };
+            let outcome = run(&mut call, args);
+            (outcome, call.wait)
+        }
     };
-    // Counted once it has run: INFO does not count itself.
-    server.stats.called(spec.id);
+    if wait.is_none() {
+        // Counted once it has run: INFO does not count itself.
+        server.stats.called(spec.id);
+    }
     if outcome.is_err() {
         server.stats.failed(spec.id);
     }
-    outcome
+    if server.is_observed() {
+        server.after_command(connection, caller, spec, args);
+    }
+    outcome.map(|()| wait)
 }
 
 /// `CLIENT REPLY OFF` and `SKIP`: what was written is taken back.

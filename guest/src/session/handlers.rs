@@ -3,7 +3,8 @@
 
 use super::{
     SessionHandler, client_command, command, config, connection, debug, info, lolwut,
-    memory_command, persistence, shutdown,
+    memory_command, modules, monitor, pause, persistence, pubsub, replication, shutdown,
+    transactions,
 };
 use crate::commands::table::{COMMANDS, COUNT, CommandSpec};
 use crate::commands::{
@@ -44,6 +45,12 @@ static HANDLERS: [Option<Handler>; COUNT] = {
     session(&mut table, info::HANDLERS);
     session(&mut table, lolwut::HANDLERS);
     session(&mut table, debug::HANDLERS);
+    session(&mut table, modules::HANDLERS);
+    session(&mut table, monitor::HANDLERS);
+    session(&mut table, pause::HANDLERS);
+    session(&mut table, pubsub::HANDLERS);
+    session(&mut table, replication::HANDLERS);
+    session(&mut table, transactions::HANDLERS);
     session(&mut table, memory_command::HANDLERS);
     session(&mut table, shutdown::HANDLERS);
     session(&mut table, persistence::HANDLERS);

@@ -6,7 +6,8 @@ use std::fmt::Display;
 use std::io::Write as _;
 
 use super::memory_command::Figures;
-use super::{Call, REDIS_VERSION, Server, SessionHandler};
+use super::pubsub::Kind;
+use super::{Call, Client, REDIS_VERSION, Server, SessionHandler};
 use crate::commands::Outcome;
 use crate::commands::table::COMMANDS;
 use crate::config::Percentiles;
@@ -151,16 +152,22 @@ fn clients(server: &Server, page: &mut Page) {
     page.field("maxclients", server.config.maxclients);
     page.field("client_recent_max_input_buffer", waiting_in.unwrap_or(0));
     page.field("client_recent_max_output_buffer", waiting_out.unwrap_or(0));
-    page.zeros(&[
-        "blocked_clients",
-        "tracking_clients",
+    let count = |fits: fn(&Client) -> bool| all.iter().filter(|(_, client)| fits(client)).count();
+    let waiters = &server.waiters;
+    page.field("blocked_clients", waiters.len());
+    page.field("tracking_clients", 0);
+    page.field(
         "pubsub_clients",
+        count(|client| client.subscriptions.is_some()),
+    );
+    page.field(
         "watching_clients",
-        "clients_in_timeout_table",
-        "total_watched_keys",
-        "total_blocking_keys",
-        "total_blocking_keys_on_nokey",
-    ]);
+        count(|client| !client.watched.is_empty()),
+    );
+    page.field("clients_in_timeout_table", waiters.with_timeout());
+    page.field("total_watched_keys", server.watchers.len());
+    page.field("total_blocking_keys", waiters.keys());
+    page.field("total_blocking_keys_on_nokey", 0);
 }
 
 fn memory(server: &Server, page: &mut Page) {
@@ -330,10 +337,10 @@ fn stats(server: &Server, page: &mut Page) {
     ]);
     page.field("keyspace_hits", keys.hits);
     page.field("keyspace_misses", keys.misses);
+    page.field("pubsub_channels", server.pubsub.len(Kind::Channel));
+    page.field("pubsub_patterns", server.pubsub.len(Kind::Pattern));
+    page.field("pubsubshard_channels", server.pubsub.len(Kind::Shard));
     page.zeros(&[
-        "pubsub_channels",
-        "pubsub_patterns",
-        "pubsubshard_channels",
         "latest_fork_usec",
         "total_forks",
         "migrate_cached_sockets",

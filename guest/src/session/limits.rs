@@ -11,7 +11,13 @@ const FIRST_BUFFER_BYTES: u64 = 16 * 1024;
 impl Server {
     /// Closes a client whose unsent replies are over `client-output-buffer-limit`.
     pub fn check_output_limit(&mut self, connection: Connection) {
-        let limit = &self.config.client_output_buffer_limit[0];
+        let listens = self
+            .clients
+            .get(connection)
+            .is_some_and(|client| client.subscriptions.is_some());
+        // Normal clients, replicas, and those that listen to channels.
+        let class = if listens { 2 } else { 0 };
+        let limit = &self.config.client_output_buffer_limit[class];
         let (hard, soft, seconds) = (limit.hard_bytes, limit.soft_bytes, limit.soft_seconds);
         let now_us = self.keyspace.now_us();
         let Some(client) = self.clients.get_mut(connection) else {

@@ -8,6 +8,7 @@ mod command;
 mod config;
 mod connection;
 mod debug;
+mod events;
 mod gate;
 
 pub mod handlers;
@@ -15,18 +16,36 @@ mod info;
 mod limits;
 mod lolwut;
 mod memory_command;
+mod modules;
+mod monitor;
+mod output;
+mod pause;
 mod persistence;
+mod pubsub;
+mod replication;
 mod shutdown;
 mod stats;
+mod transactions;
+mod waiting;
 
 pub use client::{Client, Clients, IMPLICIT, Input, ReplyMode, Transport};
 pub use command::commands_markdown;
 pub use gate::run;
+pub use output::{Delivery, Output};
 pub use persistence::{ImageFile, Persistence, Saved};
 pub use stats::Stats;
 
-use crate::commands::Outcome;
+use std::collections::{BTreeMap, VecDeque};
+
+use output::Mail;
+use pause::Pause;
+use pubsub::PubSub;
+use replication::Master;
+use transactions::DbKey;
+use waiting::Waiters;
+
 use crate::commands::table::CommandSpec;
+use crate::commands::{CommandError, Outcome, Wait};
 use crate::config::Config;
 use crate::keyspace::Keyspace;
 use crate::resp::{Args, Sink};
@@ -89,7 +108,27 @@ pub struct Server {
     /// What is known of images of the data.
     pub persistence: Persistence,
     /// Until when nothing is answered (`DEBUG SLEEP`), in microseconds since the Unix epoch.
-    pub paused_until_us: Option<u64>,
+    pub asleep_until_us: Option<u64>,
+    /// `CLIENT PAUSE`, while it lasts.
+    pub pause: Option<Pause>,
+    /// Who waits for what.
+    pub waiters: Waiters,
+    /// Who watches which key.
+    pub watchers: BTreeMap<DbKey, Vec<Connection>>,
+    /// Who listens to which channel.
+    pub pubsub: PubSub,
+    /// Whom this server follows, if it is a replica.
+    pub master: Option<Master>,
+    /// Who is told of every command.
+    pub monitors: Vec<Connection>,
+    /// Something is left to do for others once the command that runs is answered.
+    pub is_unsettled: bool,
+    /// Messages written by the command that runs.
+    pub mail: Mail,
+    /// Whose waiting the command that runs ends, and with which error.
+    pub unblocked: Vec<(Connection, Option<CommandError>)>,
+    /// Connections with input that was not run when it came.
+    pub backlog: VecDeque<Connection>,
     /// When clients that say nothing are looked for next.
     pub idle_check_us: u64,
     /// SHUTDOWN was asked for.
@@ -101,6 +140,43 @@ pub struct Server {
 }
 
 impl Server {
+    /// A server without clients.
+    pub fn new(
+        config: Config,
+        keyspace: Keyspace,
+        mut rng: fastrand::Rng,
+        facts: Vec<(String, String)>,
+    ) -> Self {
+        let run_id = (0..40).map(|_| rng.digit(16)).collect();
+        let persistence = Persistence::since(keyspace.now_us());
+        Server {
+            started_us: keyspace.now_us(),
+            config,
+            keyspace,
+            clients: Clients::default(),
+            stats: Stats::default(),
+            rng,
+            facts,
+            run_id,
+            persistence,
+            asleep_until_us: None,
+            pause: None,
+            waiters: Waiters::default(),
+            watchers: BTreeMap::new(),
+            pubsub: PubSub::default(),
+            master: None,
+            monitors: Vec::new(),
+            is_unsettled: false,
+            mail: Mail::default(),
+            unblocked: Vec::new(),
+            backlog: VecDeque::new(),
+            idle_check_us: 0,
+            exit: false,
+            closes: Vec::new(),
+            logs: Vec::new(),
+        }
+    }
+
     /// The time, in microseconds since the Unix epoch.
     pub fn now_us(&self) -> u64 {
         self.keyspace.now_us()
@@ -124,20 +200,20 @@ impl Server {
 
     /// Forgets a client and has its connection closed.
     pub fn close(&mut self, connection: Connection, flush: bool) {
-        if self.clients.remove(connection).is_some() {
+        if self.forget(connection) {
             self.closes.push(Close { connection, flush });
         }
     }
 
     /// True while nothing is answered.
     pub fn is_paused(&self) -> bool {
-        self.paused_until_us.is_some() || self.persistence.is_waited_for()
+        self.asleep_until_us.is_some() || self.persistence.is_waited_for()
     }
 
     /// Answers nothing before that time: input is kept, and the reply of the command that asked for
     /// it is held back.
-    pub fn pause_until_us(&mut self, until_us: u64) {
-        self.paused_until_us = Some(until_us);
+    pub fn sleep_until_us(&mut self, until_us: u64) {
+        self.asleep_until_us = Some(until_us);
     }
 }
 
@@ -146,6 +222,12 @@ impl Server {
 pub enum Caller {
     /// A client's request.
     Client,
+    /// A client's request, once it has waited.
+    Woken,
+    /// EXEC.
+    Transaction,
+    /// A script.
+    Script,
 }
 
 /// What a handler of a session command works on.
@@ -160,12 +242,25 @@ pub struct Call<'a> {
     pub caller: Caller,
     /// The command's facts.
     pub spec: &'static CommandSpec,
+    /// Whether the caller can wait.
+    pub may_wait: bool,
+    /// Set by a command that has to wait, instead of a reply.
+    pub wait: Option<Box<Wait>>,
 }
 
 impl Call<'_> {
     /// The client whose command it is. A client that runs a command is connected.
     pub fn client(&mut self) -> &mut Client {
         self.server.clients.current(self.connection)
+    }
+
+    /// Waits, or where nobody can answers that there is nothing.
+    pub fn wait_for(&mut self, wait: Wait) {
+        if self.may_wait {
+            self.wait = Some(Box::new(wait));
+        } else {
+            wait.nothing.write(self.reply);
+        }
     }
 
     /// True if the command (or one of its subcommands) answers here.

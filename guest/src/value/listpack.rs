@@ -200,6 +200,18 @@ impl<'a> Encoded<'a> {
         self.inner() + back_size(self.inner())
     }
 
+    /// True if the entry at an offset is this one. There is one form for each element: it is enough
+    /// to compare bytes, those first that most likely differ.
+    #[inline]
+    fn is_at(&self, bytes: &[u8], at: usize) -> bool {
+        let head = &self.head[..self.head_len];
+        let last = self.body.last().or(head.last());
+        bytes[at] == self.head[0]
+            && bytes.get(at + self.inner() - 1) == last
+            && bytes[at..].starts_with(head)
+            && bytes[at + head.len()..].starts_with(self.body)
+    }
+
     #[inline]
     fn append_to(&self, bytes: &mut Vec<u8>) {
         bytes.reserve(self.size());
@@ -342,13 +354,10 @@ impl Listpack {
     /// Where the element is.
     #[inline]
     pub fn find(&self, needle: &Needle<'_>) -> Option<usize> {
-        // There is one form for each element: it is enough to compare bytes.
         let wanted = Encoded::new(needle.bytes());
-        let (head, body) = (&wanted.head[..wanted.head_len], wanted.body);
         let mut at = self.start();
         for index in 0..self.len() {
-            let entry = &self.bytes[at..];
-            if entry.starts_with(head) && entry[head.len()..].starts_with(body) {
+            if wanted.is_at(&self.bytes, at) {
                 return Some(index);
             }
             at = self.after(at);
@@ -452,10 +461,9 @@ impl Listpack {
     #[inline]
     pub fn find_every(&self, stride: usize, element: &[u8]) -> Option<Place> {
         let wanted = Encoded::new(element);
-        let (head, body) = (&wanted.head[..wanted.head_len], wanted.body);
         let mut at = self.start();
-        while let Some(entry) = self.bytes.get(at..).filter(|entry| !entry.is_empty()) {
-            if entry.starts_with(head) && entry[head.len()..].starts_with(body) {
+        while at < self.bytes.len() {
+            if wanted.is_at(&self.bytes, at) {
                 return Some(Place(at));
             }
             at = self.skip(Place(at), stride).0;

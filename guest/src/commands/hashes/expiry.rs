@@ -387,7 +387,7 @@ impl<'a> SetExArgs<'a> {
         let count = options::at_least_1_or(args.at(0), error::NUMFIELDS_INVALID)?;
         let count = i32::try_from(count).map_err(|_| error::NUMFIELDS_INVALID)?;
         let pairs = args.from(1);
-        if pairs.len() % 2 != 0 || pairs.len() / 2 != count as usize {
+        if !pairs.len().is_multiple_of(2) || pairs.len() / 2 != count as usize {
             return Err(Self::wrong_arity());
         }
         Ok(pairs)

@@ -1,0 +1,72 @@
+//! MODULE: what the server says of modules. There is none to load: the sandbox has no files.
+
+use super::{Call, SessionHandler};
+use crate::commands::{Outcome, error, help};
+use crate::resp::{Args, Sink};
+
+pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
+    ("module|help", help),
+    ("module|list", list),
+    ("module|load", load),
+    ("module|loadex", load),
+    ("module|unload", unload),
+];
+
+/// The modules that Redis 8.0 comes with, as HELLO and MODULE LIST name them.
+pub fn write_list(reply: &mut dyn Sink) {
+    reply.array(1);
+    reply.map(4);
+    reply.bulk(b"name");
+    reply.bulk(b"vectorset");
+    reply.bulk(b"ver");
+    reply.integer(1);
+    reply.bulk(b"path");
+    reply.bulk(b"");
+    reply.bulk(b"args");
+    reply.array(0);
+}
+
+/// MODULE LIST
+fn list(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
+    write_list(call.reply);
+    Ok(())
+}
+
+/// MODULE LOAD path [arg ...], MODULE LOADEX path [CONFIG name value ...] [ARGS arg ...]
+fn load(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
+    if !call.is_allowed(call.server.config.enable_module_command) {
+        return Err(error::MODULE_NOT_ALLOWED);
+    }
+    Err(error::MODULE_NOT_LOADED)
+}
+
+/// MODULE UNLOAD name
+fn unload(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+    if !call.is_allowed(call.server.config.enable_module_command) {
+        return Err(error::MODULE_NOT_ALLOWED);
+    }
+    Err(error::no_such_module(args.at(2)))
+}
+
+/// MODULE HELP
+fn help(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
+    help::write(
+        call.reply,
+        "MODULE",
+        &[
+            ("LIST", &["Return a list of loaded modules."]),
+            (
+                "LOAD <path> [<arg> ...]",
+                &["Load a module library from <path>, passing to it any optional arguments."],
+            ),
+            (
+                "LOADEX <path> [[CONFIG NAME VALUE] [CONFIG NAME VALUE]] [ARGS ...]",
+                &[
+                    "Load a module library from <path>, while passing it module configurations and optional arguments.",
+                ],
+            ),
+            ("UNLOAD <name>", &["Unload a module."]),
+        ],
+    );
+    Ok(())
+}

@@ -1,0 +1,161 @@
+//! What goes out: replies, and messages to connections other than the one whose command runs.
+//! Knows no command and no subscription.
+
+use super::{Connection, Server};
+use crate::resp::{Protocol, Sink, Wire};
+
+/// No buffer can be longer than half the address space of wasm32, and this leaves room to grow.
+const LONGEST: usize = 3 << 29;
+
+/// Some of the bytes of a step go to this connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Whose they are.
+    pub connection: Connection,
+    /// Where they begin. Several connections may be sent the same bytes.
+    pub start: u32,
+    /// How many there are.
+    pub length: u32,
+}
+
+/// The replies of a step, and whose they are.
+#[derive(Default)]
+pub struct Output {
+    /// All bytes.
+    pub wire: Wire,
+    /// What goes where, in order.
+    pub sends: Vec<Delivery>,
+}
+
+impl Output {
+    /// Makes what is written next a reply in that protocol; returns where it begins.
+    pub fn begin(&mut self, server: &Server, protocol: Protocol) -> usize {
+        let start = self.wire.len();
+        self.wire.aim(protocol, longest(server, start));
+        start
+    }
+
+    /// Everything on the wire since `start` is this connection's.
+    pub fn attribute(&mut self, server: &mut Server, connection: Connection, start: usize) {
+        let length = (self.wire.len() - start) as u32;
+        if length > 0 {
+            self.deliver(server, connection, start as u32, length);
+        }
+    }
+
+    /// Posts the messages that are waiting.
+    pub fn post(&mut self, server: &mut Server) {
+        let mut mail = std::mem::take(&mut server.mail);
+        let base = self.wire.len();
+        self.wire.aim(Protocol::default(), usize::MAX);
+        self.wire.raw(mail.wire.since(0));
+        for letter in mail.letters.drain(..) {
+            let start = base as u32 + letter.start;
+            if server.clients.get(letter.connection).is_none() {
+                continue;
+            }
+            if let Some(client) = server.clients.get_mut(letter.connection) {
+                client.sending_bytes += u64::from(letter.length);
+            }
+            self.deliver(server, letter.connection, start, letter.length);
+            server.check_output_limit(letter.connection);
+        }
+        // Its buffer is used again, unless it was for something enormous.
+        mail.wire.clear();
+        server.mail = mail;
+    }
+
+    fn deliver(&mut self, server: &mut Server, connection: Connection, start: u32, length: u32) {
+        if let Some(client) = server.clients.get_mut(connection) {
+            client.bytes_out += u64::from(length);
+        }
+        server.stats.sent(length as usize);
+        match self.sends.last_mut() {
+            Some(last) if last.connection == connection && last.start + last.length == start => {
+                last.length += length;
+            }
+            _ => self.sends.push(Delivery {
+                connection,
+                start,
+                length,
+            }),
+        }
+    }
+}
+
+/// How long a wire may become: a reply that does not fit closes its connection, the rest of the
+/// engine goes on.
+fn longest(server: &Server, len: usize) -> usize {
+    let room = server
+        .keyspace
+        .memory_ceiling()
+        .saturating_sub(crate::memory::used());
+    // Growing a buffer needs the old and the new one for a moment.
+    len.saturating_add(room / 5 * 2).clamp(64 * 1024, LONGEST)
+}
+
+/// Messages that are written while a command runs, and sent once it is answered.
+#[derive(Default)]
+pub struct Mail {
+    wire: Wire,
+    letters: Vec<Delivery>,
+}
+
+impl Mail {
+    /// True if there is nothing to send.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.letters.is_empty()
+    }
+}
+
+/// A message that was written once and may be sent to many.
+#[derive(Clone, Copy, Debug)]
+pub struct Message {
+    start: u32,
+    length: u32,
+}
+
+impl Server {
+    /// Writes a message. `None` where it does not fit in memory: then nobody gets it.
+    pub fn write_message(
+        &mut self,
+        protocol: Protocol,
+        write: impl FnOnce(&mut dyn Sink),
+    ) -> Option<Message> {
+        let start = self.mail.wire.len();
+        let limit = longest(self, start);
+        self.mail.wire.aim(protocol, limit);
+        write(&mut self.mail.wire);
+        if self.mail.wire.overflowed() {
+            self.mail.wire.truncate(start);
+            self.log(super::LogLevel::Warning, "A message does not fit in memory");
+            return None;
+        }
+        Some(Message {
+            start: start as u32,
+            length: (self.mail.wire.len() - start) as u32,
+        })
+    }
+
+    /// Sends a message to a connection, behind the reply to the command that runs.
+    pub fn send_message(&mut self, connection: Connection, message: Message) {
+        self.is_unsettled = true;
+        self.mail.letters.push(Delivery {
+            connection,
+            start: message.start,
+            length: message.length,
+        });
+    }
+
+    /// Sends a message of its own to a connection, in its protocol.
+    pub fn send(&mut self, connection: Connection, write: impl FnOnce(&mut dyn Sink)) {
+        let Some(client) = self.clients.get(connection) else {
+            return;
+        };
+        let protocol = client.protocol;
+        if let Some(message) = self.write_message(protocol, write) {
+            self.send_message(connection, message);
+        }
+    }
+}

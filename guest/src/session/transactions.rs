@@ -1,0 +1,246 @@
+//! MULTI, EXEC, DISCARD, WATCH, UNWATCH: a client's queue of commands, and the keys it watches.
+//! Knows nothing of how a key is found to have changed: `events` tells.
+
+use super::gate::{self, Command};
+use super::{Call, Caller, Connection, Server, SessionHandler};
+use crate::commands::table::{CommandSpec, Flags};
+use crate::commands::{CommandError, Outcome, error};
+use crate::resp::{Args, OwnedArgs};
+
+pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
+    ("discard", discard),
+    ("exec", exec),
+    ("multi", multi),
+    ("unwatch", unwatch),
+    ("watch", watch),
+];
+
+/// A command in a transaction. Its options are looked at when it runs.
+#[derive(Debug)]
+pub struct Queued {
+    command: Command,
+    args: OwnedArgs,
+}
+
+impl std::fmt::Debug for Command {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.spec.name)
+    }
+}
+
+impl Queued {
+    /// Keeps a copy of the arguments.
+    pub fn new(command: Command, args: Args<'_>) -> Self {
+        Queued {
+            command,
+            args: args.to_owned(),
+        }
+    }
+}
+
+/// What a client has queued since MULTI.
+#[derive(Debug, Default)]
+pub struct Transaction {
+    queue: Vec<Queued>,
+    /// A command was refused: EXEC will run none.
+    is_poisoned: bool,
+    /// What any of its commands does.
+    flags: Flags,
+    /// Bytes of all arguments.
+    bytes: usize,
+}
+
+impl Transaction {
+    /// Adds a command at the end.
+    pub fn queue(&mut self, queued: Queued) {
+        self.flags = self.flags | queued.command.spec.flags;
+        self.bytes += queued.args.as_args().bytes() + size_of::<Queued>();
+        self.queue.push(queued);
+    }
+
+    /// How many commands are queued.
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Bytes that the queue holds.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// A key of a database.
+pub type DbKey = (usize, Box<[u8]>);
+
+impl Server {
+    /// A command was refused: within a transaction it makes EXEC run none; EXEC itself ends it.
+    pub(super) fn refuse_in_transaction(
+        &mut self,
+        connection: Connection,
+        args: Args<'_>,
+        refused: CommandError,
+    ) -> CommandError {
+        let Some(client) = self.clients.get_mut(connection) else {
+            return refused;
+        };
+        let Some(transaction) = &mut client.transaction else {
+            return refused;
+        };
+        transaction.is_poisoned = true;
+        if args.at(0).eq_ignore_ascii_case(b"exec") {
+            client.transaction = None;
+            self.forget_watches(connection);
+            return error::discarded_because(refused.text());
+        }
+        refused
+    }
+
+    /// What EXEC is about to do: what any of the commands queued does.
+    pub(super) fn flags_of_exec(
+        &self,
+        connection: Connection,
+        spec: &CommandSpec,
+    ) -> Option<Flags> {
+        let transaction = self.clients.get(connection)?.transaction.as_ref()?;
+        (spec.name == "exec").then_some(transaction.flags)
+    }
+
+    /// EXEC needs memory if one of its commands does.
+    pub(super) fn check_memory_for_exec(&mut self, connection: Connection) -> Outcome {
+        let client = self.clients.current(connection);
+        let needs_memory = client
+            .transaction
+            .as_ref()
+            .is_some_and(|transaction| transaction.flags.contains(Flags::DENYOOM));
+        if needs_memory && self.is_over_maxmemory() {
+            return Err(error::OUT_OF_MEMORY);
+        }
+        Ok(())
+    }
+
+    /// Who watches this key will not have their EXEC.
+    pub(super) fn touch_watched(&mut self, db: usize, key: &[u8]) {
+        if self.watchers.is_empty() {
+            return;
+        }
+        if let Some(connections) = self.watchers.get(&(db, key.into())) {
+            for connection in connections {
+                if let Some(client) = self.clients.get_mut(*connection) {
+                    client.is_touched = true;
+                }
+            }
+        }
+    }
+
+    /// Ends all watching of a client.
+    pub(super) fn forget_watches(&mut self, connection: Connection) {
+        let Some(client) = self.clients.get_mut(connection) else {
+            return;
+        };
+        client.is_touched = false;
+        for (db, key) in std::mem::take(&mut client.watched) {
+            self.keyspace.no_longer_want(db, &key);
+            let watched = (db, key);
+            if let Some(connections) = self.watchers.get_mut(&watched) {
+                connections.retain(|other| *other != connection);
+                if connections.is_empty() {
+                    self.watchers.remove(&watched);
+                }
+            }
+        }
+    }
+}
+
+/// MULTI
+fn multi(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
+    let client = call.client();
+    if client.transaction.is_some() {
+        return Err(error::MULTI_NESTED);
+    }
+    client.transaction = Some(Box::default());
+    call.reply.ok();
+    Ok(())
+}
+
+/// DISCARD
+fn discard(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
+    if call.client().transaction.take().is_none() {
+        return Err(error::DISCARD_WITHOUT_MULTI);
+    }
+    call.server.forget_watches(call.connection);
+    call.reply.ok();
+    Ok(())
+}
+
+/// EXEC
+fn exec(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
+    let client = call.client();
+    let Some(transaction) = client.transaction.take() else {
+        return Err(error::EXEC_WITHOUT_MULTI);
+    };
+    let is_touched = client.is_touched;
+    // Before the commands run: what they change does not concern this client any more.
+    call.server.forget_watches(call.connection);
+    if transaction.is_poisoned {
+        return Err(error::EXEC_ABORTED);
+    }
+    if is_touched {
+        call.reply.null_array();
+        return Ok(());
+    }
+    call.reply.array(transaction.queue.len());
+    for queued in transaction.queue {
+        let args = queued.args.as_args();
+        let outcome = gate::execute(
+            call.server,
+            call.connection,
+            Caller::Transaction,
+            queued.command,
+            args,
+            call.reply,
+        );
+        if let Err(failed) = outcome {
+            call.server.stats.error(failed.code());
+            call.reply.error(failed.text());
+        }
+    }
+    Ok(())
+}
+
+/// WATCH key [key ...]
+fn watch(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+    let client = call.client();
+    if client.transaction.is_some() {
+        return Err(error::WATCH_INSIDE_MULTI);
+    }
+    // Once one of them has changed, more of them change nothing.
+    if !client.is_touched {
+        let db = client.db;
+        for key in args.from(1).iter() {
+            watch_key(call, (db, key.into()));
+        }
+    }
+    call.reply.ok();
+    Ok(())
+}
+
+fn watch_key(call: &mut Call<'_>, watched: DbKey) {
+    let connection = call.connection;
+    if call.client().watched.contains(&watched) {
+        return;
+    }
+    let (db, key) = &watched;
+    // A key whose time is up is gone before it is watched: that it goes is no change to who watches.
+    call.server.keyspace.peek(*db, key);
+    call.server.keyspace.want(*db, key);
+    let watchers = call.server.watchers.entry(watched.clone());
+    watchers.or_default().push(connection);
+    call.client().watched.push(watched);
+}
+
+/// UNWATCH
+fn unwatch(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
+    call.server.forget_watches(call.connection);
+    call.reply.ok();
+    Ok(())
+}
