@@ -155,6 +155,8 @@ fn main() -> Result<()> {
         }
         name != "port"
     });
+    // No file is written unless it is asked for.
+    config.insert(0, ("save".to_owned(), String::new()));
     let parameter = |name: &str| {
         let given = config.iter().rev().find(|(known, _)| known == name);
         given.map(|(_, value)| value.clone())

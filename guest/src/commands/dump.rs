@@ -35,7 +35,7 @@ fn dump(ctx: &mut Context, args: Args) -> Outcome {
         ctx.reply.null();
         return Ok(());
     };
-    // What is written grows by doubling, and is then copied to the reply.
+    // What is written, maybe compressed, and copied to the reply.
     ctx.reserve(bytes.saturating_mul(3))?;
     if let Some(entry) = ctx.keyspace.peek(ctx.db, key) {
         let payload = rdb::dump(entry.value(), ctx.config.rdbcompression);

@@ -288,8 +288,8 @@ fn read_elements(ctx: &mut Context, asked: &SortArgs) -> Result<(Kind, Texts), C
         _ => return Err(error::WRONG_TYPE),
     };
     // The copies with their ends, their order, and what they are compared by.
-    let bytes = value.heap_bytes() + len * 64;
-    ctx.reserve(2 * bytes)?;
+    let bytes = len.saturating_mul(64).saturating_add(value.heap_bytes());
+    ctx.reserve(bytes.saturating_mul(2))?;
     make_large(ctx, asked.key)?;
     match ctx.keyspace.value(ctx.db, asked.key) {
         Some(Value::List(list)) => list

@@ -1,7 +1,7 @@
 //! Hashes: a listpack of fields, values and maybe deadlines, or field after field.
 
-use super::reader::Reader;
-use super::value::{self, MEMBER_OVERHEAD};
+use super::reader::{MEMBER_OVERHEAD, Reader};
+use super::value;
 use super::writer::Writer;
 use super::{Kind, Shapes, Unreadable, older};
 use crate::value::fields::{Layout, Ttl};
@@ -68,7 +68,7 @@ pub(super) fn read(
 
 fn from_pairs(reader: &Reader<'_>, pack: Listpack, shapes: &Shapes) -> Result<Fields, Unreadable> {
     if (pack.len() / 2) as u64 > shapes.hash.listpack_entries {
-        reader.reserve(pack.size() + pack.len() * MEMBER_OVERHEAD)?;
+        reader.reserve_table(pack.len(), pack.size())?;
     }
     Ok(Fields::from_listpack(pack, &shapes.hash, &shapes.seed))
 }
@@ -119,7 +119,7 @@ fn read_timed(reader: &mut Reader<'_>, kind: Kind, shapes: &Shapes) -> Result<Fi
         return Err(Unreadable::Corrupt);
     }
     if (pack.len() / 3) as u64 > shapes.hash.listpack_entries {
-        reader.reserve(pack.size() + pack.len() * MEMBER_OVERHEAD)?;
+        reader.reserve_table(pack.len(), pack.size())?;
     }
     Ok(Fields::from_timed_listpack(
         pack,
@@ -165,7 +165,7 @@ fn read_zipmap(reader: &mut Reader<'_>, shapes: &Shapes) -> Result<Fields, Unrea
     let mut limits = shapes.hash;
     if longest as u64 > limits.listpack_value {
         limits.listpack_entries = 0;
-        reader.reserve(pack.size() + pack.len() * MEMBER_OVERHEAD)?;
+        reader.reserve_table(pack.len(), pack.size())?;
     }
     Ok(Fields::from_listpack(pack, &limits, &shapes.seed))
 }

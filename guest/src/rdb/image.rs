@@ -114,9 +114,10 @@ pub fn save(
 
 /// Makes room for a value of about so many bytes, if there is any.
 fn make_room(writer: &mut Writer, bytes: usize, keyspace: &Keyspace) -> Result<(), Unreadable> {
-    /// Of the key, the kind, the deadline, and of lengths.
-    const OVERHEAD: usize = 128;
-    let needed = bytes.saturating_add(OVERHEAD);
+    /// Of the key, the kind and the deadline.
+    const OVERHEAD: usize = 256;
+    // Lengths take something, too. It must be enough: a large block must not grow by doubling.
+    let needed = (bytes / 4).saturating_add(bytes).saturating_add(OVERHEAD);
     let image = &mut writer.bytes;
     if image.capacity() - image.len() >= needed {
         return Ok(());
@@ -127,7 +128,11 @@ fn make_room(writer: &mut Writer, bytes: usize, keyspace: &Keyspace) -> Result<(
         needed.max(image.len() / 8)
     };
     // The old block, and what a value is put together in before it is written.
-    if !keyspace.has_room_for(image.len().saturating_add(more).saturating_add(2 * bytes)) {
+    let moved = image.len().saturating_add(more);
+    if moved > isize::MAX as usize {
+        return Err(Unreadable::NoRoom);
+    }
+    if !keyspace.has_room_for(moved.saturating_add(bytes.saturating_mul(2))) {
         return Err(Unreadable::NoRoom);
     }
     image.reserve_exact(more);

@@ -1,7 +1,7 @@
 //! Lists: the nodes that they are made of, and what they were made of before.
 
-use super::reader::Reader;
-use super::value::{self, MEMBER_OVERHEAD};
+use super::reader::{MEMBER_OVERHEAD, Reader};
+use super::value;
 use super::writer::Writer;
 use super::{Kind, Shapes, Unreadable, older};
 use crate::value::List;

@@ -87,6 +87,8 @@ impl Compressor {
     /// `most` bytes, or nearly so.
     pub fn compress(&mut self, input: &[u8], most: usize, out: &mut Vec<u8>) -> bool {
         out.clear();
+        // At once: a large block must not grow by doubling.
+        out.reserve_exact(most + MOST_LITERALS);
         if input.len() < 4 || most == 0 {
             return false;
         }

@@ -30,7 +30,7 @@ mod tests;
 mod value;
 mod writer;
 
-pub use payload::{Refused, dump, restore};
+pub use payload::{Refused, dump, read, restore};
 pub use value::serialized_len;
 
 use crate::config::Config;

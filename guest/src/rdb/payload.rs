@@ -26,6 +26,10 @@ impl From<Unreadable> for Refused {
 /// A value as DUMP answers it. `compression` is `rdbcompression`.
 pub fn dump(value: &Value, compression: bool) -> Vec<u8> {
     let mut writer = Writer::new(compression);
+    // At once: a large block must not grow by doubling.
+    writer
+        .bytes
+        .reserve_exact(value.heap_bytes() + FOOTER_BYTES);
     writer.byte(value::kind(value).byte());
     value::write(&mut writer, value);
     writer.raw(&VERSION.to_le_bytes());
@@ -37,10 +41,16 @@ pub fn dump(value: &Value, compression: bool) -> Vec<u8> {
 /// The value that DUMP answered, here or elsewhere.
 pub fn restore(payload: &[u8], shapes: &Shapes) -> Result<Value, Refused> {
     verify(payload)?;
+    Ok(read(payload, shapes)?)
+}
+
+/// The value that DUMP answered, without the footer: for looking at what is read, whatever its
+/// checksum.
+pub fn read(payload: &[u8], shapes: &Shapes) -> Result<Value, Unreadable> {
     // To the end, and with what is behind the value: Redis looks for no end there.
     let mut reader = Reader::new(payload, shapes.memory_ceiling);
     let kind = Kind::of(reader.byte()?).ok_or(Unreadable::Corrupt)?;
-    Ok(value::read(&mut reader, kind, shapes)?)
+    value::read(&mut reader, kind, shapes)
 }
 
 fn verify(payload: &[u8]) -> Result<(), Refused> {

@@ -5,6 +5,9 @@ use std::ops::Deref;
 use super::{Unreadable, lzf};
 use crate::value::string::Digits;
 
+/// Bytes that a member takes beside its own, at most.
+pub const MEMBER_OVERHEAD: usize = 64;
+
 /// A string as it was read: as it lies in the input, or made of what lies there.
 pub enum Text<'a> {
     /// Bytes of the input.
@@ -62,6 +65,15 @@ impl<'a> Reader<'a> {
         } else {
             Err(Unreadable::NoRoom)
         }
+    }
+
+    /// As [`Reader::reserve`], for so many members that are to be put in a table.
+    pub fn reserve_table(&self, members: usize, bytes: usize) -> Result<(), Unreadable> {
+        self.reserve(
+            members
+                .saturating_mul(2 * MEMBER_OVERHEAD)
+                .saturating_add(bytes),
+        )
     }
 
     /// The next bytes as they are.

@@ -1,7 +1,7 @@
 //! Sets: sorted numbers, a listpack, or member after member.
 
-use super::reader::Reader;
-use super::value::{self, MEMBER_OVERHEAD};
+use super::reader::{MEMBER_OVERHEAD, Reader};
+use super::value;
 use super::writer::Writer;
 use super::{Kind, Shapes, Unreadable};
 use crate::value::Set;
@@ -50,7 +50,7 @@ fn read_intset(reader: &mut Reader<'_>, shapes: &Shapes) -> Result<Set, Unreadab
     reader.reserve(form.len())?;
     let numbers = Intset::from_form(&form).ok_or(Unreadable::Corrupt)?;
     if numbers.len() as u64 > shapes.set.intset_entries {
-        reader.reserve(numbers.len() * MEMBER_OVERHEAD)?;
+        reader.reserve_table(numbers.len(), 0)?;
     }
     Ok(Set::from_intset(numbers, &shapes.set, &shapes.seed))
 }
@@ -59,7 +59,7 @@ fn read_pack(reader: &mut Reader<'_>, shapes: &Shapes) -> Result<Set, Unreadable
     let pack = value::read_listpack(reader)?;
     value::check_groups(reader, &pack, 1)?;
     if pack.len() as u64 > shapes.set.listpack_entries {
-        reader.reserve(pack.len() * MEMBER_OVERHEAD)?;
+        reader.reserve_table(pack.len(), pack.size())?;
     }
     Ok(Set::from_listpack(pack, &shapes.set, &shapes.seed))
 }

@@ -1,8 +1,8 @@
 //! Sorted sets: a listpack of members and scores, or member after member with scores as doubles or,
 //! in the oldest layout, as text.
 
-use super::reader::{Reader, Text};
-use super::value::{self, MEMBER_OVERHEAD};
+use super::reader::{MEMBER_OVERHEAD, Reader, Text};
+use super::value;
 use super::writer::Writer;
 use super::{Kind, Shapes, Unreadable};
 use crate::value::listpack::Listpack;
@@ -134,7 +134,7 @@ fn from_pairs(
     if in_order {
         let len = pack.len() / 2;
         if len as u64 > shapes.sorted_set.listpack_entries {
-            reader.reserve(pack.size() + len * 2 * MEMBER_OVERHEAD)?;
+            reader.reserve_table(len, pack.size())?;
         }
         let mut set = SortedSet::from_listpack(pack);
         set.prepare_for(len, &shapes.sorted_set, &shapes.seed);

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::reader::Reader;
-use super::value::{self, MEMBER_OVERHEAD};
+use super::reader::{MEMBER_OVERHEAD, Reader};
+use super::value;
 use super::writer::Writer;
 use super::{Kind, Unreadable};
 use crate::value::Stream;

@@ -1,15 +1,12 @@
 //! Values of any type: which kind each is written as, and who writes and reads it. Home of strings.
 
-use super::reader::Reader;
+use super::reader::{MEMBER_OVERHEAD, Reader};
 use super::writer::Writer;
 use super::{Kind, Shapes, Unreadable, hashes, lists, older, sets, sorted_sets, streams};
 use crate::value::fields::Layout as HashLayout;
 use crate::value::listpack::Listpack;
 use crate::value::set::Layout as SetLayout;
 use crate::value::{Item, StringValue, Value};
-
-/// Bytes that a member takes beside its own, at most.
-pub(super) const MEMBER_OVERHEAD: usize = 64;
 
 /// The kind that a value is written as.
 pub(super) fn kind(value: &Value) -> Kind {
@@ -110,7 +107,7 @@ fn read_string(reader: &mut Reader<'_>) -> Result<StringValue, Unreadable> {
 pub(super) fn read_listpack(reader: &mut Reader<'_>) -> Result<Listpack, Unreadable> {
     let form = reader.string()?;
     // Twice, where an element has another form than we give it.
-    reader.reserve(2 * form.len())?;
+    reader.reserve(form.len().saturating_mul(2))?;
     Listpack::from_form(&form).ok_or(Unreadable::Corrupt)
 }
 

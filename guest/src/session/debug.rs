@@ -6,9 +6,11 @@ mod reload;
 
 use super::{Call, LogLevel, SessionHandler};
 use crate::commands::{Outcome, error, generic, help, options};
+use crate::config::Config;
 use crate::rdb;
 use crate::resp::{Aggregate, Args, Protocol, Sink};
-use crate::value::{StringValue, number};
+use crate::value::list::Part;
+use crate::value::{List, StringValue, Value, number};
 
 pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[("debug", debug)];
 
@@ -25,10 +27,13 @@ fn debug(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
         (b"dict-resizing" | b"pause-cron", 3) => accept(call),
         (b"error", 3) => error(call, args.at(2)),
         (b"help", 2) => help(call),
+        (b"listpack", 3) => layout(call, args.at(2), Shown::Listpack),
+        (b"loadaof", 2) => reload::reload(call, args.from(2)),
         (b"log", 3) => log(call, args.at(2)),
         (b"object", 3) => object(call, args.at(2)),
         (b"populate", 3..=5) => populate(call, args),
         (b"protocol", 3) => protocol(call, args.at(2)),
+        (b"quicklist", 3..=4) => layout(call, args.at(2), Shown::Quicklist),
         (b"quicklist-packed-threshold", 3) => quicklist_packed_threshold(call, args.at(2)),
         (b"reload", 2..) => reload::reload(call, args.from(2)),
         (b"replybuffer", 4) => replybuffer(call, args),
@@ -77,9 +82,13 @@ fn object(call: &mut Call<'_>, key: &[u8]) -> Outcome {
         return Err(error::NO_SUCH_KEY);
     };
     let value = entry.value();
+    let nodes = match value {
+        Value::List(list) => nodes(list, &server.config),
+        _ => String::new(),
+    };
     // No address: the same input has to give the same bytes.
     let line = format!(
-        "Value at:0x7f0000000000 refcount:{} encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
+        "Value at:0x7f0000000000 refcount:{} encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}{nodes}",
         generic::refcount(value, &server.config),
         value.encoding(),
         rdb::serialized_len(value, server.config.rdbcompression),
@@ -87,6 +96,70 @@ fn object(call: &mut Call<'_>, key: &[u8]) -> Outcome {
         generic::idle_s(entry, now_s),
     );
     call.reply.simple(&line);
+    Ok(())
+}
+
+/// What DEBUG OBJECT says of the nodes of a list that has any.
+fn nodes(list: &List, config: &Config) -> String {
+    let Some(limit) = list.node_limit() else {
+        return String::new();
+    };
+    let parts = list.parts();
+    let nodes = parts.len();
+    let bytes: usize = parts
+        .map(|part| match part {
+            Part::Pack(pack) => pack.size(),
+            Part::Plain(element) => element.len(),
+        })
+        .sum();
+    format!(
+        " ql_nodes:{nodes} ql_avg_node:{:.2} ql_listpack_max:{limit} ql_compressed:{} \
+         ql_uncompressed_size:{bytes}",
+        list.len() as f64 / nodes as f64,
+        u8::from(config.list_compress_depth != 0),
+    )
+}
+
+/// A larger value is not shown.
+const MOST_SHOWN: usize = 1 << 16;
+
+/// How a value has to be laid out for DEBUG to show it.
+#[derive(Clone, Copy)]
+enum Shown {
+    Listpack,
+    Quicklist,
+}
+
+/// DEBUG LISTPACK key, DEBUG QUICKLIST key [0 | 1]: to the log, where Redis writes to its terminal.
+fn layout(call: &mut Call<'_>, key: &[u8], shown: Shown) -> Outcome {
+    let db = call.client().db;
+    let Some(entry) = call.server.keyspace.inspect(db, key) else {
+        return Err(error::NO_SUCH_KEY);
+    };
+    let encoding = entry.value().encoding();
+    let (is_shown, refused, answer) = match shown {
+        Shown::Listpack => (
+            matches!(encoding, "listpack" | "listpackex"),
+            error::NOT_A_LISTPACK,
+            "Listpack structure printed on stdout",
+        ),
+        Shown::Quicklist => (
+            encoding == "quicklist",
+            error::NOT_A_QUICKLIST,
+            "Quicklist structure printed on stdout",
+        ),
+    };
+    if !is_shown {
+        return Err(refused);
+    }
+    let bytes = entry.value().heap_bytes();
+    let text = if bytes <= MOST_SHOWN {
+        format!("{:?}", entry.value())
+    } else {
+        format!("A {encoding} of {bytes} bytes")
+    };
+    call.server.log(LogLevel::Notice, text);
+    call.reply.simple(answer);
     Ok(())
 }
 
@@ -245,8 +318,24 @@ fn leading_number(text: &[u8]) -> f64 {
 fn help(call: &mut Call<'_>) -> Outcome {
     let entries: &[(&str, &[&str])] = &[
         ("CHANGE-REPL-ID", &["Take a new replication id."]),
+        (
+            "DIGEST",
+            &["Twenty bytes that tell whether two servers hold the same."],
+        ),
+        (
+            "DIGEST-VALUE <key> [<key> ...]",
+            &["The same for each of some keys."],
+        ),
         ("DICT-RESIZING <0|1>", &["Accepted; changes nothing here."]),
         ("ERROR <string>", &["Answer with an error of these words."]),
+        (
+            "LISTPACK <key>",
+            &["Write to the log how a value in a listpack is laid out."],
+        ),
+        (
+            "LOADAOF",
+            &["As RELOAD: what a file of commands would give is what is there."],
+        ),
         ("LOG <message>", &["Write a line to the log."]),
         (
             "OBJECT <key>",
@@ -268,8 +357,21 @@ fn help(call: &mut Call<'_>) -> Outcome {
             ],
         ),
         (
+            "QUICKLIST <key> [<0|1>]",
+            &["Write to the log how a list of nodes is laid out."],
+        ),
+        (
             "QUICKLIST-PACKED-THRESHOLD <size>",
             &["Accepted; changes nothing here."],
+        ),
+        (
+            "RELOAD [option ...]",
+            &[
+                "Write all data down and read it again. Options:",
+                "* MERGE: keys that are there are replaced.",
+                "* NOFLUSH: what is there stays.",
+                "* NOSAVE: read what was written last.",
+            ],
         ),
         (
             "REPLYBUFFER <PEAK-RESET-TIME|RESIZING> <value>",

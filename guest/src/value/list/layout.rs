@@ -29,6 +29,14 @@ impl List {
         })
     }
 
+    /// How full the nodes of a row may be, as a parameter; `None` for a list in one listpack.
+    pub fn node_limit(&self) -> Option<i32> {
+        match &self.0 {
+            Layout::Listpack(_) => None,
+            Layout::Quicklist(nodes) => Some(nodes.fill.0),
+        }
+    }
+
     /// A list without nodes yet, to be filled from outside.
     pub fn of_nodes(limit: Fill) -> Self {
         List(Layout::Quicklist(Nodes {

@@ -56,6 +56,11 @@ impl Set {
 const HEADER_BYTES: usize = 8;
 
 impl Intset {
+    /// True if there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Appends Redis's form to `out`: how wide a number is, how many there are, and the numbers.
     pub fn write_form(&self, out: &mut Vec<u8>) {
         out.reserve(HEADER_BYTES + self.bytes.len());
@@ -76,7 +81,7 @@ impl Intset {
             _ => return None,
         };
         let len = u32::from_le_bytes(len.try_into().ok()?) as usize;
-        if len == 0 || len.checked_mul(width as usize) != Some(bytes.len()) {
+        if len.checked_mul(width as usize) != Some(bytes.len()) {
             return None;
         }
         let numbers = Intset {
@@ -84,6 +89,6 @@ impl Intset {
             width,
         };
         let in_order = (1..len).all(|at| numbers.get(at - 1) < numbers.get(at));
-        in_order.then_some(numbers)
+        (in_order && !numbers.is_empty()).then_some(numbers)
     }
 }
