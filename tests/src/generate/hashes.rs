@@ -23,7 +23,8 @@ pub const FAMILY: Family = Family {
         "HEXISTS key fname",
         "HINCRBY key fname int",
         "HINCRBYFLOAT key fname float",
-        "HRANDFIELD key fcount? fwithvalues?",
+        // Without a count only where a word is left out: a word too many could be a count of billions.
+        "HRANDFIELD key fcount fwithvalues?",
         "HSCAN key 0 COUNT 1000 fscan_option*",
         "HSCAN key cursor fscan_option*",
         // Whether it is later than another one is told of an absolute deadline only: it would depend
