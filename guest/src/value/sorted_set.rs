@@ -3,7 +3,6 @@
 //! beside a tree that knows ranks (`large`, `tree`). It never goes back to the small form while
 //! members come and go, as in Redis. Knows no key and no command.
 
-mod arena;
 mod large;
 mod packed;
 mod range;
