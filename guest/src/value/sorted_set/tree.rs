@@ -15,6 +15,7 @@ mod tests;
 
 use std::ops::Range;
 
+use super::range::End;
 use arena::Arena;
 use nodes::{Child, FANOUT, Inner, LEAF, Leaf, NONE, Up};
 
@@ -128,35 +129,29 @@ impl Tree {
         passed + partition_point(leaf.len(), |index| holds(leaf.key(index)))
     }
 
-    /// The keys at the ranks of a range, which there are, from either end.
-    pub fn keys(&self, ranks: Range<usize>) -> Keys<'_> {
-        if ranks.is_empty() {
-            let nowhere = Place {
-                leaf: self.root,
-                index: 0,
-            };
-            return Keys {
-                tree: self,
-                front: nowhere,
-                back: nowhere,
-                left: 0,
-            };
-        }
-        let place = |rank: usize| match rank {
-            0 => Place {
+    /// The keys at the ranks of a range, which there are, from one end of it.
+    pub fn keys(&self, ranks: Range<usize>, from: End) -> Keys<'_> {
+        let first = match from {
+            End::Lowest => ranks.start,
+            End::Highest => ranks.end,
+        };
+        let place = if first == 0 {
+            Place {
                 leaf: self.lowest,
                 index: 0,
-            },
-            rank if rank == self.len => Place {
+            }
+        } else if first == self.len {
+            Place {
                 leaf: self.highest,
                 index: self.leaves[self.highest].len(),
-            },
-            rank => self.place_at(rank),
+            }
+        } else {
+            self.place_at(first)
         };
         Keys {
             tree: self,
-            front: place(ranks.start),
-            back: place(ranks.end),
+            place,
+            from,
             left: ranks.len(),
         }
     }
@@ -586,12 +581,13 @@ fn partition_point(len: usize, holds: impl Fn(usize) -> bool) -> usize {
     low
 }
 
-/// Keys of a [`Tree`], from either end.
+/// Keys of a [`Tree`], in order from one end.
 #[derive(Clone)]
 pub struct Keys<'a> {
     tree: &'a Tree,
-    front: Place,
-    back: Place,
+    /// Before the next key, or behind it if they come from the highest.
+    place: Place,
+    from: End,
     left: usize,
 }
 
@@ -601,38 +597,32 @@ impl Iterator for Keys<'_> {
     #[inline]
     fn next(&mut self) -> Option<Key> {
         self.left = self.left.checked_sub(1)?;
-        let mut leaf = &self.tree.leaves[self.front.leaf];
-        if self.front.index == leaf.len() {
-            self.front = Place {
-                leaf: leaf.higher,
-                index: 0,
-            };
-            leaf = &self.tree.leaves[self.front.leaf];
-        }
-        let key = leaf.key(self.front.index);
-        self.front.index += 1;
-        Some(key)
+        let Place { leaf, index } = &mut self.place;
+        let mut keys = &self.tree.leaves[*leaf];
+        Some(match self.from {
+            End::Lowest => {
+                if *index == keys.len() {
+                    (*leaf, *index) = (keys.higher, 0);
+                    keys = &self.tree.leaves[*leaf];
+                }
+                *index += 1;
+                keys.key(*index - 1)
+            }
+            End::Highest => {
+                if *index == 0 {
+                    *leaf = keys.lower;
+                    keys = &self.tree.leaves[*leaf];
+                    *index = keys.len();
+                }
+                *index -= 1;
+                keys.key(*index)
+            }
+        })
     }
 
     #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
         (self.left, Some(self.left))
-    }
-}
-
-impl DoubleEndedIterator for Keys<'_> {
-    #[inline]
-    fn next_back(&mut self) -> Option<Key> {
-        self.left = self.left.checked_sub(1)?;
-        if self.back.index == 0 {
-            let leaf = self.tree.leaves[self.back.leaf].lower;
-            self.back = Place {
-                leaf,
-                index: self.tree.leaves[leaf].len(),
-            };
-        }
-        self.back.index -= 1;
-        Some(self.tree.leaves[self.back.leaf].key(self.back.index))
     }
 }
 

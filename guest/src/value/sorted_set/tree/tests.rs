@@ -45,9 +45,9 @@ fn check(tree: &Tree, model: &[Key], names: &Names) {
     assert_eq!(tree.up(tree.height, tree.root).inner, NONE);
     assert_eq!(check_node(tree, tree.height, tree.root, names), model.len());
     assert_eq!(tree.len, model.len());
-    let keys: Vec<Key> = tree.keys(0..tree.len).collect();
+    let keys: Vec<Key> = tree.keys(0..tree.len, End::Lowest).collect();
     assert_eq!(keys, model);
-    let mut backwards: Vec<Key> = tree.keys(0..tree.len).rev().collect();
+    let mut backwards: Vec<Key> = tree.keys(0..tree.len, End::Highest).collect();
     backwards.reverse();
     assert_eq!(backwards, model);
     // A quarter of the room is used, but for a node here and there that has nobody beside it.
@@ -102,9 +102,9 @@ fn agrees_with_a_sorted_vector() {
                 check(&tree, &model, &names);
                 let (from, to) = (rng.usize(0..=model.len()), rng.usize(0..=model.len()));
                 let ranks = from.min(to)..from.max(to);
-                let keys: Vec<Key> = tree.keys(ranks.clone()).collect();
+                let keys: Vec<Key> = tree.keys(ranks.clone(), End::Lowest).collect();
                 assert_eq!(keys, model[ranks.clone()]);
-                let mut backwards: Vec<Key> = tree.keys(ranks.clone()).rev().collect();
+                let mut backwards: Vec<Key> = tree.keys(ranks.clone(), End::Highest).collect();
                 backwards.reverse();
                 assert_eq!(backwards, model[ranks]);
                 let leading = tree.count_leading(|key| key.score < score);
