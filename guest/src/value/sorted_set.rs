@@ -3,7 +3,6 @@
 //! beside a tree that knows ranks (`large`, `tree`). It never goes back to the small form while
 //! members come and go, as in Redis. Knows no key and no command.
 
-mod arena;
 mod large;
 mod packed;
 mod range;
@@ -215,14 +214,11 @@ impl SortedSet {
         let ranks = ranks.start.min(end)..end;
         let left = ranks.len();
         let source = match (&self.0, from) {
-            (Form::Packed(packed), End::Lowest) => Source::Packed(packed.pairs_at(ranks)),
+            (Form::Packed(packed), End::Lowest) => Source::Packed(packed.pairs_from(ranks.start)),
             (Form::Packed(packed), End::Highest) => {
-                Source::PackedBackwards(packed.pairs_at(ranks).rev())
+                Source::PackedBackwards(packed.pairs_until(ranks.end).rev())
             }
-            (Form::Large(large), End::Lowest) => Source::Large(large, large.keys(ranks)),
-            (Form::Large(large), End::Highest) => {
-                Source::LargeBackwards(large, large.keys(ranks).rev())
-            }
+            (Form::Large(large), from) => Source::Large(large, large.keys(ranks, from)),
         };
         Items { source, left }
     }
@@ -354,7 +350,8 @@ impl SortedSet {
             Form::Packed(packed) => packed.remove_ranks(ranks),
             Form::Large(large) => {
                 for _ in ranks.clone() {
-                    if let Some(key) = large.keys(ranks.start..ranks.start + 1).next() {
+                    let lowest = ranks.start..ranks.start + 1;
+                    if let Some(key) = large.keys(lowest, End::Lowest).next() {
                         large.remove(key.position as usize);
                     }
                 }
@@ -395,7 +392,6 @@ enum Source<'a> {
     Packed(Pairs<'a>),
     PackedBackwards(Rev<Pairs<'a>>),
     Large(&'a Large, tree::Keys<'a>),
-    LargeBackwards(&'a Large, Rev<tree::Keys<'a>>),
 }
 
 impl<'a> Iterator for Items<'a> {
@@ -415,7 +411,6 @@ impl<'a> Iterator for Items<'a> {
             Source::Packed(pairs) => pairs.next().map(packed),
             Source::PackedBackwards(pairs) => pairs.next().map(packed),
             Source::Large(set, keys) => keys.next().map(|key| large(set, key)),
-            Source::LargeBackwards(set, keys) => keys.next().map(|key| large(set, key)),
         }
     }
 

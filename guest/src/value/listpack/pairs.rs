@@ -43,13 +43,21 @@ impl Listpack {
         }
     }
 
-    /// The pairs but for some at the front and some at the back; there are that many.
-    pub fn pairs_within(&self, skipped_front: usize, skipped_back: usize) -> Pairs<'_> {
-        let pairs = self.len() / 2;
+    /// The pairs from the one at `index` on.
+    pub fn pairs_from(&self, index: usize) -> Pairs<'_> {
         Pairs {
             pack: self,
-            front: self.offset(2 * skipped_front),
-            back: self.offset(2 * (pairs - skipped_back)),
+            front: self.offset(2 * index),
+            back: self.bytes.len(),
+        }
+    }
+
+    /// The pairs before the one at `index`.
+    pub fn pairs_until(&self, index: usize) -> Pairs<'_> {
+        Pairs {
+            pack: self,
+            front: self.start(),
+            back: self.offset(2 * index),
         }
     }
 
@@ -230,9 +238,9 @@ mod tests {
                     let (found, pair) = pack.find_pair(first).expect("it is there");
                     assert_eq!((found, &*pair.second.bytes()), (index, &second[..]));
                 }
-                if let Some(inner) = model.len().checked_sub(2) {
-                    assert_eq!(texts(&mut pack.pairs_within(1, 1)), model[1..=inner]);
-                }
+                let index = rng.usize(0..=model.len());
+                assert_eq!(texts(&mut pack.pairs_from(index)), model[index..]);
+                assert_eq!(texts(&mut pack.pairs_until(index)), model[..index]);
             }
         }
     }

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::super::dense::{Dense, Keyed};
-use super::range::{LexRange, ScoreRange};
+use super::range::{End, LexRange, ScoreRange};
 use super::tree::{Key, Keys, Members, Tree};
 
 /// A member. 16 bytes on wasm32.
@@ -91,9 +91,10 @@ impl Large {
         self.tree.rank(position as u32, &self.members)
     }
 
-    /// The scores at the ranks of a range, which there are, each with the position of its member.
-    pub fn keys(&self, ranks: Range<usize>) -> Keys<'_> {
-        self.tree.keys(ranks)
+    /// The scores at the ranks of a range, which there are, each with the position of its member, from
+    /// one end.
+    pub fn keys(&self, ranks: Range<usize>, from: End) -> Keys<'_> {
+        self.tree.keys(ranks, from)
     }
 
     /// The ranks of the scores in a range.

@@ -96,9 +96,14 @@ impl Packed {
         self.0.pairs()
     }
 
-    /// The pairs at the ranks of a range, which there are.
-    pub fn pairs_at(&self, ranks: Range<usize>) -> Pairs<'_> {
-        self.0.pairs_within(ranks.start, self.len() - ranks.end)
+    /// The pairs from a rank on.
+    pub fn pairs_from(&self, rank: usize) -> Pairs<'_> {
+        self.0.pairs_from(rank)
+    }
+
+    /// The pairs before a rank.
+    pub fn pairs_until(&self, rank: usize) -> Pairs<'_> {
+        self.0.pairs_until(rank)
     }
 
     /// The ranks of the scores in a range.
@@ -140,7 +145,7 @@ impl Packed {
                 while pairs.next_back().is_some_and(|pair| !within(&pair)) {
                     end -= 1;
                 }
-                let count = self.pairs_at(0..end).rev().take_while(reaches).count();
+                let count = self.pairs_until(end).rev().take_while(reaches).count();
                 end - count..end
             }
         }

@@ -5,12 +5,19 @@
 //! (see [`Members`]) and know their leaf. So who has a member has its score and its rank without
 //! comparing anything: members are compared only where one is put in, and only among equal scores.
 //!
-//! Removing makes no two nodes one: a node goes when it is empty, and when three quarters of the
-//! leaves' room are unused, all of it is laid out anew.
+//! Removing is lazy: a node takes in the one beside it only when both together are half full, and goes
+//! when it is empty. So a quarter of the room is used at least, and little is moved to and fro.
+
+mod arena;
+mod nodes;
+#[cfg(test)]
+mod tests;
 
 use std::ops::Range;
 
-use super::arena::Arena;
+use super::range::End;
+use arena::Arena;
+use nodes::{Child, FANOUT, Inner, LEAF, Leaf, NONE, Up};
 
 /// What the tree needs of the members, each known by its position.
 pub trait Members {
@@ -29,141 +36,6 @@ pub struct Key {
     pub score: f64,
     /// The position of the member.
     pub position: u32,
-}
-
-/// Keys in a leaf, at most. More make ranks cheaper to find and scores dearer.
-const LEAF: usize = 64;
-/// Children of an inner node, at most.
-const FANOUT: usize = 32;
-/// No node.
-const NONE: u32 = u32::MAX;
-
-/// Where a node hangs: its parent, and as which of its children.
-#[derive(Clone, Copy, Debug)]
-struct Up {
-    inner: u32,
-    slot: u32,
-}
-
-impl Up {
-    const ROOT: Up = Up {
-        inner: NONE,
-        slot: 0,
-    };
-}
-
-#[derive(Clone, Debug)]
-struct Leaf {
-    up: Up,
-    /// The leaves with the next lower and the next higher keys.
-    lower: u32,
-    higher: u32,
-    len: u32,
-    positions: [u32; LEAF],
-    scores: [f64; LEAF],
-}
-
-impl Leaf {
-    fn new(lower: u32, higher: u32) -> Self {
-        Leaf {
-            up: Up::ROOT,
-            lower,
-            higher,
-            len: 0,
-            positions: [0; LEAF],
-            scores: [0.0; LEAF],
-        }
-    }
-
-    #[inline]
-    fn len(&self) -> usize {
-        self.len as usize
-    }
-
-    #[inline]
-    fn key(&self, index: usize) -> Key {
-        Key {
-            score: self.scores[index],
-            position: self.positions[index],
-        }
-    }
-
-    #[inline]
-    fn find(&self, position: u32) -> Option<usize> {
-        self.positions[..self.len()]
-            .iter()
-            .position(|other| *other == position)
-    }
-
-    fn insert(&mut self, index: usize, key: Key) {
-        let len = self.len();
-        self.positions.copy_within(index..len, index + 1);
-        self.scores.copy_within(index..len, index + 1);
-        self.positions[index] = key.position;
-        self.scores[index] = key.score;
-        self.len += 1;
-    }
-
-    fn remove(&mut self, index: usize) {
-        let len = self.len();
-        self.positions.copy_within(index + 1..len, index);
-        self.scores.copy_within(index + 1..len, index);
-        self.len -= 1;
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Child {
-    first: Key,
-    node: u32,
-    /// How many keys are below it.
-    count: u32,
-}
-
-#[derive(Clone, Debug)]
-struct Inner {
-    up: Up,
-    /// How far its children are from being leaves: at level 1 they are.
-    level: u32,
-    len: u32,
-    children: [Child; FANOUT],
-}
-
-impl Inner {
-    fn new(level: u32) -> Self {
-        const NOBODY: Child = Child {
-            first: Key {
-                score: 0.0,
-                position: 0,
-            },
-            node: NONE,
-            count: 0,
-        };
-        Inner {
-            up: Up::ROOT,
-            level,
-            len: 0,
-            children: [NOBODY; FANOUT],
-        }
-    }
-
-    #[inline]
-    fn children(&self) -> &[Child] {
-        &self.children[..self.len as usize]
-    }
-
-    fn insert(&mut self, slot: usize, child: Child) {
-        let len = self.len as usize;
-        self.children.copy_within(slot..len, slot + 1);
-        self.children[slot] = child;
-        self.len += 1;
-    }
-
-    fn remove(&mut self, slot: usize) {
-        let len = self.len as usize;
-        self.children.copy_within(slot + 1..len, slot);
-        self.len -= 1;
-    }
 }
 
 /// Keys in order: by score, then by the members' bytes.
@@ -257,35 +129,29 @@ impl Tree {
         passed + partition_point(leaf.len(), |index| holds(leaf.key(index)))
     }
 
-    /// The keys at the ranks of a range, which there are, from either end.
-    pub fn keys(&self, ranks: Range<usize>) -> Keys<'_> {
-        if ranks.is_empty() {
-            let nowhere = Place {
-                leaf: self.root,
-                index: 0,
-            };
-            return Keys {
-                tree: self,
-                front: nowhere,
-                back: nowhere,
-                left: 0,
-            };
-        }
-        let place = |rank: usize| match rank {
-            0 => Place {
+    /// The keys at the ranks of a range, which there are, from one end of it.
+    pub fn keys(&self, ranks: Range<usize>, from: End) -> Keys<'_> {
+        let first = match from {
+            End::Lowest => ranks.start,
+            End::Highest => ranks.end,
+        };
+        let place = if first == 0 {
+            Place {
                 leaf: self.lowest,
                 index: 0,
-            },
-            rank if rank == self.len => Place {
+            }
+        } else if first == self.len {
+            Place {
                 leaf: self.highest,
                 index: self.leaves[self.highest].len(),
-            },
-            rank => self.place_at(rank),
+            }
+        } else {
+            self.place_at(first)
         };
         Keys {
             tree: self,
-            front: place(ranks.start),
-            back: place(ranks.end),
+            place,
+            from,
             left: ranks.len(),
         }
     }
@@ -328,8 +194,7 @@ impl Tree {
     /// Takes a member's key out.
     pub fn remove(&mut self, position: u32, members: &mut impl Members) {
         let place = self.place_of(position, members);
-        self.remove_at(place);
-        self.compact(members);
+        self.remove_at(place, members);
     }
 
     /// Gives a member another score.
@@ -349,7 +214,7 @@ impl Tree {
                 self.refresh_first(place.leaf);
             }
         } else {
-            self.remove_at(place);
+            self.remove_at(place, members);
             self.insert(key, members);
         }
     }
@@ -556,19 +421,64 @@ impl Tree {
         }
     }
 
-    fn remove_at(&mut self, place: Place) {
+    fn remove_at(&mut self, place: Place, members: &mut impl Members) {
         self.len -= 1;
         let leaf = &mut self.leaves[place.leaf];
         leaf.remove(place.index);
-        let (up, empty) = (leaf.up, leaf.len == 0);
+        let (up, len) = (leaf.up, leaf.len());
         self.add_above(up, -1);
-        if empty {
-            self.drop_leaf(place.leaf);
-        } else if place.index == 0 {
+        if len == 0 {
+            return self.drop_leaf(place.leaf);
+        }
+        if place.index == 0 {
             self.refresh_first(place.leaf);
+        }
+        if len <= LEAF / 4
+            && let Some((left, right)) = self.mergeable(up, LEAF / 2)
+        {
+            self.merge_leaves(left, right, members);
         }
     }
 
+    /// A child that has become small and one beside it, the lower one first, if together they have no
+    /// more than `most`.
+    fn mergeable(&self, up: Up, most: usize) -> Option<(u32, u32)> {
+        if up.inner == NONE {
+            return None;
+        }
+        let inner = &self.inners[up.inner];
+        let size = |child: &Child| match inner.level {
+            1 => self.leaves[child.node].len(),
+            _ => self.inners[child.node].len as usize,
+        };
+        let slot = up.slot as usize;
+        let pairs = [Some(slot), slot.checked_sub(1)];
+        pairs.into_iter().flatten().find_map(|left| {
+            let [left, right] = inner.children().get(left..left + 2)? else {
+                return None;
+            };
+            (size(left) + size(right) <= most).then_some((left.node, right.node))
+        })
+    }
+
+    /// Moves all keys of a leaf to the one before it.
+    fn merge_leaves(&mut self, left: u32, right: u32, members: &mut impl Members) {
+        let moved = self.leaves[right].clone();
+        let moved_len = moved.len();
+        let leaf = &mut self.leaves[left];
+        let (start, end) = (leaf.len(), leaf.len() + moved_len);
+        leaf.positions[start..end].copy_from_slice(&moved.positions[..moved_len]);
+        leaf.scores[start..end].copy_from_slice(&moved.scores[..moved_len]);
+        leaf.len = end as u32;
+        for position in &moved.positions[..moved_len] {
+            members.set_leaf(*position, left);
+        }
+        let Up { inner, slot } = leaf.up;
+        self.inners[inner].children[slot as usize].count += moved_len as u32;
+        self.drop_leaf(right);
+    }
+
+    /// Takes out a leaf that holds no keys any more, or that has given them to another.
     fn drop_leaf(&mut self, number: u32) {
         let Leaf {
             up, lower, higher, ..
@@ -585,27 +495,54 @@ impl Tree {
             NONE => self.highest = lower,
             higher => self.leaves[higher].lower = lower,
         }
-        self.leaves.free(number);
+        self.leaves.remove(number);
         self.drop_child(up);
     }
 
     fn drop_child(&mut self, up: Up) {
         let inner = &mut self.inners[up.inner];
         inner.remove(up.slot as usize);
-        if inner.len == 0 {
-            // It is not the root, which is made a child of its own as soon as it has but one.
-            let above = inner.up;
-            self.inners.free(up.inner);
+        let (above, len) = (inner.up, inner.len as usize);
+        if len == 0 {
+            // It is not the root, in whose place its last child comes.
+            self.inners.remove(up.inner);
             return self.drop_child(above);
         }
-        let (above, first) = (inner.up, inner.children[0].first);
+        let first = inner.children[0].first;
         self.adopt(up.inner, up.slot as usize);
         if up.slot == 0 {
             self.refresh_above(above, first);
         }
+        if above.inner == NONE {
+            self.lower_root();
+        } else if len <= FANOUT / 4
+            && let Some((left, right)) = self.mergeable(above, FANOUT / 2)
+        {
+            self.merge_inners(left, right);
+        }
+    }
+
+    /// Moves all children of an inner node to the one before it.
+    fn merge_inners(&mut self, left: u32, right: u32) {
+        let moved = self.inners[right].clone();
+        let moved_len = moved.len as usize;
+        let inner = &mut self.inners[left];
+        let start = inner.len as usize;
+        inner.children[start..start + moved_len].copy_from_slice(moved.children());
+        inner.len += moved.len;
+        let Up { inner: above, slot } = inner.up;
+        let count = count(moved.children()) as u32;
+        self.inners[above].children[slot as usize].count += count;
+        self.adopt(left, start);
+        self.inners.remove(right);
+        self.drop_child(moved.up);
+    }
+
+    /// Puts the only child of the root in its place, as often as it has but one.
+    fn lower_root(&mut self) {
         while self.height > 0 && self.inners[self.root].len == 1 {
             let child = self.inners[self.root].children[0].node;
-            self.inners.free(self.root);
+            self.inners.remove(self.root);
             self.root = child;
             self.height -= 1;
             if self.height == 0 {
@@ -613,19 +550,6 @@ impl Tree {
             } else {
                 self.inners[child].up = Up::ROOT;
             }
-        }
-    }
-
-    /// Lays all out anew where three quarters of the room are unused.
-    fn compact(&mut self, members: &mut impl Members) {
-        const FEW: usize = 8;
-        let leaves = self.leaves.allocated();
-        if leaves <= FEW || self.len >= leaves * (LEAF / 4) {
-            return;
-        }
-        let sparse = std::mem::take(self);
-        for key in sparse.keys(0..sparse.len) {
-            self.push(key, members);
         }
     }
 }
@@ -657,12 +581,13 @@ fn partition_point(len: usize, holds: impl Fn(usize) -> bool) -> usize {
     low
 }
 
-/// Keys of a [`Tree`], from either end.
+/// Keys of a [`Tree`], in order from one end.
 #[derive(Clone)]
 pub struct Keys<'a> {
     tree: &'a Tree,
-    front: Place,
-    back: Place,
+    /// Before the next key, or behind it if they come from the highest.
+    place: Place,
+    from: End,
     left: usize,
 }
 
@@ -672,17 +597,27 @@ impl Iterator for Keys<'_> {
     #[inline]
     fn next(&mut self) -> Option<Key> {
         self.left = self.left.checked_sub(1)?;
-        let mut leaf = &self.tree.leaves[self.front.leaf];
-        if self.front.index == leaf.len() {
-            self.front = Place {
-                leaf: leaf.higher,
-                index: 0,
-            };
-            leaf = &self.tree.leaves[self.front.leaf];
-        }
-        let key = leaf.key(self.front.index);
-        self.front.index += 1;
-        Some(key)
+        let Place { leaf, index } = &mut self.place;
+        let mut keys = &self.tree.leaves[*leaf];
+        Some(match self.from {
+            End::Lowest => {
+                if *index == keys.len() {
+                    (*leaf, *index) = (keys.higher, 0);
+                    keys = &self.tree.leaves[*leaf];
+                }
+                *index += 1;
+                keys.key(*index - 1)
+            }
+            End::Highest => {
+                if *index == 0 {
+                    *leaf = keys.lower;
+                    keys = &self.tree.leaves[*leaf];
+                    *index = keys.len();
+                }
+                *index -= 1;
+                keys.key(*index)
+            }
+        })
     }
 
     #[inline]
@@ -691,143 +626,4 @@ impl Iterator for Keys<'_> {
     }
 }
 
-impl DoubleEndedIterator for Keys<'_> {
-    #[inline]
-    fn next_back(&mut self) -> Option<Key> {
-        self.left = self.left.checked_sub(1)?;
-        if self.back.index == 0 {
-            let leaf = self.tree.leaves[self.back.leaf].lower;
-            self.back = Place {
-                leaf,
-                index: self.tree.leaves[leaf].len(),
-            };
-        }
-        self.back.index -= 1;
-        Some(self.tree.leaves[self.back.leaf].key(self.back.index))
-    }
-}
-
 impl ExactSizeIterator for Keys<'_> {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Members that are never taken out: only their keys are.
-    struct Names(Vec<(Vec<u8>, u32)>);
-
-    impl Members for Names {
-        fn bytes(&self, position: u32) -> &[u8] {
-            &self.0[position as usize].0
-        }
-        fn leaf(&self, position: u32) -> u32 {
-            self.0[position as usize].1
-        }
-        fn set_leaf(&mut self, position: u32, leaf: u32) {
-            self.0[position as usize].1 = leaf;
-        }
-    }
-
-    /// All that has to hold between the nodes below one; returns how many keys there are.
-    fn check_node(tree: &Tree, level: u32, node: u32, names: &Names) -> usize {
-        if level == 0 {
-            let leaf = &tree.leaves[node];
-            for position in &leaf.positions[..leaf.len()] {
-                assert_eq!(names.leaf(*position), node);
-            }
-            return leaf.len();
-        }
-        let inner = &tree.inners[node];
-        assert_eq!(inner.level, level);
-        assert!(inner.len > 0);
-        let mut sum = 0;
-        for (slot, child) in inner.children().iter().enumerate() {
-            let up = tree.up(level - 1, child.node);
-            assert_eq!((up.inner, up.slot as usize), (node, slot));
-            assert_eq!(child.first, tree.child(level - 1, child.node).first);
-            let below = check_node(tree, level - 1, child.node, names);
-            assert_eq!(child.count as usize, below);
-            sum += below;
-        }
-        sum
-    }
-
-    fn check(tree: &Tree, model: &[Key], names: &Names) {
-        assert_eq!(tree.up(tree.height, tree.root).inner, NONE);
-        assert_eq!(check_node(tree, tree.height, tree.root, names), model.len());
-        assert_eq!(tree.len, model.len());
-        let keys: Vec<Key> = tree.keys(0..tree.len).collect();
-        assert_eq!(keys, model);
-        let mut backwards: Vec<Key> = tree.keys(0..tree.len).rev().collect();
-        backwards.reverse();
-        assert_eq!(backwards, model);
-    }
-
-    /// Random changes against a sorted vector, through growing and shrinking.
-    #[test]
-    fn agrees_with_a_sorted_vector() {
-        for (seed, scores) in [(1, 1_i64), (2, 20), (3, 1 << 40), (4, 0)] {
-            let mut rng = fastrand::Rng::with_seed(seed);
-            let total: u32 = 12_000;
-            let mut names = Names(
-                (0..total)
-                    .map(|n| (format!("{:05}", n * 7919 % 99_991).into_bytes(), NONE))
-                    .collect(),
-            );
-            let mut tree = Tree::default();
-            let mut model: Vec<Key> = Vec::new();
-            let mut outside: Vec<u32> = (0..total).collect();
-            let find = |model: &[Key], key: Key, names: &Names| {
-                model.partition_point(|other| is_before(*other, key, names))
-            };
-            for step in 1..60_000_u32 {
-                // No range of scores: they come in order.
-                let score = match scores {
-                    0 => f64::from(step),
-                    scores => rng.i64(0..scores) as f64,
-                };
-                let grows = (step / 15_000).is_multiple_of(2);
-                let adds = rng.u32(0..8) < if grows { 6 } else { 1 };
-                if model.is_empty() || adds && !outside.is_empty() {
-                    let position = outside.swap_remove(rng.usize(0..outside.len()));
-                    let key = Key { score, position };
-                    tree.insert(key, &mut names);
-                    model.insert(find(&model, key, &names), key);
-                } else {
-                    let at = rng.usize(0..model.len());
-                    let key = model.remove(at);
-                    assert_eq!(tree.rank(key.position, &names), (at, key.score));
-                    if rng.u32(0..3) == 0 {
-                        let key = Key { score, ..key };
-                        tree.rescore(key.position, score, &mut names);
-                        model.insert(find(&model, key, &names), key);
-                    } else {
-                        tree.remove(key.position, &mut names);
-                        outside.push(key.position);
-                    }
-                }
-                if step.is_multiple_of(500) {
-                    check(&tree, &model, &names);
-                    let (from, to) = (rng.usize(0..=model.len()), rng.usize(0..=model.len()));
-                    let ranks = from.min(to)..from.max(to);
-                    let keys: Vec<Key> = tree.keys(ranks.clone()).collect();
-                    assert_eq!(keys, model[ranks.clone()]);
-                    let mut backwards: Vec<Key> = tree.keys(ranks.clone()).rev().collect();
-                    backwards.reverse();
-                    assert_eq!(backwards, model[ranks]);
-                    let leading = tree.count_leading(|key| key.score < score);
-                    let expected = model.partition_point(|key| key.score < score);
-                    assert_eq!(leading, expected);
-                }
-            }
-            // In order, from one end: what a queue does.
-            while !model.is_empty() {
-                let key = model.remove(0);
-                assert_eq!(tree.rank(key.position, &names), (0, key.score));
-                tree.remove(key.position, &mut names);
-            }
-            check(&tree, &model, &names);
-            assert!(tree.leaves.allocated() <= 8);
-        }
-    }
-}
