@@ -6,7 +6,7 @@
 use crate::config::Config;
 use crate::keyspace::Keyspace;
 use crate::resp::{Decoded, Limits, Sink as _};
-use crate::session::{self, Client, Connection, IMPLICIT, Output, Server};
+use crate::session::{self, Buffers, Client, Connection, IMPLICIT, Output, Server};
 
 pub use crate::session::{Close, Delivery, LogLevel, LogLine, Transport};
 
@@ -78,6 +78,7 @@ impl Engine {
         keyspace.set_now_us(options.now_us);
         let mut server = Server::new(config, keyspace, rng, options.facts);
         server.listen_to_events();
+        server.remember_accesses();
         Engine {
             server,
             out: Output::default(),
@@ -149,7 +150,9 @@ impl Engine {
         if self.server.asleep_until_us.is_none() {
             self.server.fall_due(&mut self.out);
         }
+        self.server.go_on_evicting();
         self.server.close_idle();
+        self.server.check_soft_limits();
         self.run_backlog();
         Batch { engine: self }
     }
@@ -178,13 +181,21 @@ impl Engine {
             authenticated: server.config.requirepass.is_empty(),
             connected_us: now_us,
             active_us: now_us,
+            buffers: Buffers::new(now_us),
             ..Client::default()
         };
         server.clients.insert(connection, client);
+        server.count_memory(connection);
     }
 
     /// Takes bytes in and runs every request they complete.
     fn receive(&mut self, connection: Connection, bytes: &[u8]) {
+        self.server.receives(connection, bytes.len());
+        self.take_in(connection, bytes);
+        self.server.received(connection);
+    }
+
+    fn take_in(&mut self, connection: Connection, bytes: &[u8]) {
         let now_us = self.server.now_us();
         let query_limit = self.server.config.client_query_buffer_limit;
         let must_wait = self.must_wait(connection);
@@ -264,6 +275,8 @@ impl Engine {
         let (server, out) = (&mut self.server, &mut self.out);
         let client = server.clients.get_mut(connection)?;
         let protocol = client.protocol;
+        client.input.reading_bytes = bytes.len();
+        server.step_bytes = out.wire.capacity();
         let mut decoder = std::mem::take(&mut client.input.decoder);
         let mut start = out.begin(server, protocol);
         let mut put_off = false;
@@ -333,7 +346,7 @@ impl Engine {
         }
         out.attribute(server, connection, start);
         let client = server.clients.get_mut(connection)?;
-        client.request_bytes = 0;
+        (client.request_bytes, client.request_args) = (0, 0);
         let consumed = decoder.consumed();
         client.input.decoder = decoder;
         if put_off {
@@ -416,8 +429,18 @@ impl Engine {
             if let Some(client) = self.server.clients.get_mut(send.connection) {
                 // Nothing waits in the host but what it has told of, and what follows that.
                 let sent = std::mem::take(&mut client.sending_bytes);
-                client.unsent_bytes += if client.unsent_bytes > 0 { sent } else { 0 };
+                let before = client.unsent_bytes;
+                client.buffers.replied(before + sent);
+                if before > 0 && sent > 0 {
+                    self.server
+                        .clients
+                        .set_unsent(send.connection, before + sent);
+                    self.server.count_memory(send.connection);
+                }
             }
+        }
+        if self.server.config.maxmemory_clients != 0 {
+            self.server.evict_clients();
         }
         Effects {
             bytes: self.out.wire.take(),
@@ -434,7 +457,7 @@ impl Engine {
         if let Some(until_us) = server.asleep_until_us {
             return Some(until_us);
         }
-        if !server.backlog.is_empty() {
+        if !server.backlog.is_empty() || server.eviction.is_under_way {
             return Some(server.now_us());
         }
         let deadline_us = server
@@ -446,6 +469,7 @@ impl Engine {
             server.waiters.next_timeout_us(),
             server.pause.map(|pause| pause.until_us),
             server.next_idle_check_us(),
+            server.soft_limit_check_us,
         ]
         .into_iter()
         .flatten()
@@ -482,10 +506,10 @@ impl Batch<'_> {
 
     /// Bytes wait in the host.
     pub fn unsent(&mut self, connection: Connection, bytes: u64) {
-        if let Some(client) = self.engine.server.clients.get_mut(connection) {
-            client.unsent_bytes = bytes;
-        }
-        self.engine.server.check_output_limit(connection);
+        let server = &mut self.engine.server;
+        server.clients.set_unsent(connection, bytes);
+        server.count_memory(connection);
+        server.check_output_limit(connection);
     }
 
     /// Ends the step: what to do outside.

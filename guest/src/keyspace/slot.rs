@@ -1,7 +1,7 @@
 //! The guard of a write. Handlers change a key through it and do no bookkeeping by hand: what has
 //! to follow a change is done when the guard goes.
 
-use super::{EventClass, Keyspace};
+use super::{Access, EventClass, Keyspace};
 use crate::value::{Fields, List, Set, SortedSet, Stream, StringValue, Value, WrongType};
 
 /// A key that a command is about to write, existing or not.
@@ -25,9 +25,8 @@ impl<'k> Slot<'k> {
             if keyspace.is_due(db, found) {
                 keyspace.expire_at(db, found);
                 position = None;
-            } else if keyspace.touching {
-                let now_s = keyspace.now_s();
-                keyspace.databases[db].touch(found, now_s);
+            } else {
+                keyspace.touch(db, found);
             }
         }
         Slot {
@@ -91,13 +90,26 @@ impl<'k> Slot<'k> {
         match self.position {
             Some(position) => *self.keyspace.databases[self.db].value_mut(position) = value,
             None => {
-                let now_s = self.keyspace.now_s();
+                let access = Access::new(self.keyspace.accounting, self.keyspace.now_s());
                 let table = &mut self.keyspace.databases[self.db];
-                self.position = Some(table.insert(self.hash, self.key, value, now_s));
+                self.position = Some(table.insert(self.hash, self.key, value, access));
                 self.keyspace
                     .journal
                     .event(EventClass::NEW, "new", self.db, self.key);
             }
+        }
+    }
+
+    /// What is known of the accesses to the key, this one included.
+    pub fn access(&self) -> Option<Access> {
+        let entry = |position| self.keyspace.databases[self.db].entry(position);
+        self.position.map(|position| entry(position).access())
+    }
+
+    /// Makes it what was known of the accesses to another key that this one was.
+    pub fn set_access(&mut self, access: Access) {
+        if let Some(position) = self.position {
+            self.keyspace.databases[self.db].set_access(position, access);
         }
     }
 

@@ -1,6 +1,7 @@
 //! DEBUG: what test suites lean on. Subcommands are told apart here, not in the command table, as in
 //! Redis; one that is not here is unknown.
 
+use super::buffers::Upkeep;
 use super::{Call, LogLevel, SessionHandler};
 use crate::commands::{Outcome, error, generic, help, options};
 use crate::resp::{Aggregate, Args, Protocol, Sink};
@@ -17,11 +18,12 @@ fn debug(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     let name = options::c_text(args.at(1));
     match (name.to_ascii_lowercase().as_slice(), args.len()) {
         (b"change-repl-id", 2) => change_repl_id(call),
-        (b"dict-resizing" | b"pause-cron", 3) => accept(call),
+        (b"dict-resizing", 3) => accept(call),
         (b"error", 3) => error(call, args.at(2)),
         (b"help", 2) => help(call),
         (b"log", 3) => log(call, args.at(2)),
         (b"object", 3) => object(call, args.at(2)),
+        (b"pause-cron", 3) => pause_cron(call, args.at(2)),
         (b"populate", 3..=5) => populate(call, args),
         (b"protocol", 3) => protocol(call, args.at(2)),
         (b"quicklist-packed-threshold", 3) => quicklist_packed_threshold(call, args.at(2)),
@@ -32,7 +34,7 @@ fn debug(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     }
 }
 
-/// DEBUG DICT-RESIZING 0 | 1, DEBUG PAUSE-CRON 0 | 1: there is nothing here that they would stop.
+/// DEBUG DICT-RESIZING 0 | 1: there is nothing here that it would stop.
 fn accept(call: &mut Call<'_>) -> Outcome {
     call.reply.ok();
     Ok(())
@@ -77,7 +79,7 @@ fn object(call: &mut Call<'_>, key: &[u8]) -> Outcome {
         generic::refcount(value, &server.config),
         value.encoding(),
         serialized_len(value),
-        entry.accessed_s() & 0xff_ffff,
+        entry.access().raw(),
         generic::idle_s(entry, now_s),
     );
     call.reply.simple(&line);
@@ -215,14 +217,36 @@ fn quicklist_packed_threshold(call: &mut Call<'_>, size: &[u8]) -> Outcome {
     Ok(())
 }
 
+/// DEBUG PAUSE-CRON 0 | 1
+fn pause_cron(call: &mut Call<'_>, on: &[u8]) -> Outcome {
+    let is_paused = leading_number(on) as i64 != 0;
+    call.server
+        .change_upkeep(|upkeep| upkeep.is_paused = is_paused);
+    call.reply.ok();
+    Ok(())
+}
+
 /// DEBUG REPLYBUFFER PEAK-RESET-TIME NEVER | RESET | milliseconds, DEBUG REPLYBUFFER RESIZING 0 | 1
 fn replybuffer(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
-    // Buffers for replies are not resized by a clock here.
+    let value = args.at(3);
     if options::is(args.at(2), "PEAK-RESET-TIME") {
-        if !options::is(args.at(3), "NEVER") && !options::is(args.at(3), "RESET") {
-            options::integer(args.at(3))?;
-        }
-    } else if !options::is(args.at(2), "RESIZING") {
+        let peak_reset_us = if options::is(value, "NEVER") {
+            None
+        } else if options::is(value, "RESET") {
+            Upkeep::DEFAULT_PEAK_RESET_US
+        } else {
+            // Of a time before now Redis makes never, too.
+            u64::try_from(options::integer(value)?)
+                .ok()
+                .map(|ms| ms.saturating_mul(1000))
+        };
+        call.server
+            .change_upkeep(|upkeep| upkeep.peak_reset_us = peak_reset_us);
+    } else if options::is(args.at(2), "RESIZING") {
+        let resizes_replies = leading_number(value) as i64 != 0;
+        call.server
+            .change_upkeep(|upkeep| upkeep.resizes_replies = resizes_replies);
+    } else {
         return Err(error::unknown_subcommand_or_arity(
             options::c_text(args.at(1)),
             "debug",
@@ -279,7 +303,10 @@ fn help(call: &mut Call<'_>) -> Outcome {
             "OBJECT <key>",
             &["What is known of a key's value: encoding, size, last access."],
         ),
-        ("PAUSE-CRON <0|1>", &["Accepted; changes nothing here."]),
+        (
+            "PAUSE-CRON <0|1>",
+            &["With 1, the buffers of clients are not looked after."],
+        ),
         (
             "POPULATE <count> [<prefix>] [<size>]",
             &[
@@ -300,7 +327,7 @@ fn help(call: &mut Call<'_>) -> Outcome {
         ),
         (
             "REPLYBUFFER <PEAK-RESET-TIME|RESIZING> <value>",
-            &["Accepted; changes nothing here."],
+            &["When reply buffers forget how full they were, and whether they are resized."],
         ),
         (
             "SET-ACTIVE-EXPIRE <0|1>",

@@ -4,6 +4,7 @@
 //! A client's request is submitted: refused, queued in a transaction, put off, or executed. EXEC,
 //! scripts and whoever was woken execute through the same function.
 
+use super::eviction::Room;
 use super::handlers::{self, Handler};
 use super::transactions::Queued;
 use super::waiting::{Parked, Why};
@@ -43,6 +44,12 @@ pub fn run(server: &mut Server, connection: Connection, args: Args<'_>, wire: &m
         server.close(connection, false);
         return;
     }
+    if server.config.maxmemory_clients != 0 {
+        server.evict_clients();
+        if server.clients.get(connection).is_none() {
+            return;
+        }
+    }
     match admit(server, connection, args) {
         Ok(command) => submit(server, connection, command, args, wire, start),
         Err(refused) => {
@@ -78,6 +85,8 @@ fn submit(
     client.last_command = Some(command.spec.name);
     client.commands += 1;
     client.request_bytes = args.bytes();
+    client.request_args = args.len();
+    client.buffers.requested(client.request_bytes);
     match execute(server, connection, Caller::Client, command, args, wire) {
         Ok(None) => {}
         Ok(Some(wait)) => server.park(connection, Parked::new(command, args, Why::Keys(wait))),
@@ -208,11 +217,7 @@ fn check(
         return Err(error::NOT_IN_A_TRANSACTION);
     }
     let (db, is_confined) = (client.db, client.hears_messages_only());
-    if spec.flags.contains(Flags::DENYOOM) {
-        check_memory(server, db, args)?;
-    } else if spec.name == "exec" {
-        server.check_memory_for_exec(connection)?;
-    }
+    check_memory(server, connection, db, spec, args)?;
     if server.master.is_some() {
         let queued = server.flags_of_exec(connection, spec);
         server.check_replica(queued.unwrap_or(spec.flags))?;
@@ -223,22 +228,32 @@ fn check(
     Ok(())
 }
 
+/// Makes room where there is too much, and refuses what needs memory if there is none.
 #[inline]
-fn check_memory(server: &Server, db: usize, args: Args<'_>) -> Outcome {
-    let growth = args.bytes() + server.keyspace.index_growth(db, args.len());
-    if server.is_over_maxmemory() || !server.keyspace.has_room_for(growth) {
+fn check_memory(
+    server: &mut Server,
+    connection: Connection,
+    db: usize,
+    spec: &'static CommandSpec,
+    args: Args<'_>,
+) -> Outcome {
+    let needs_memory = spec.flags.contains(Flags::DENYOOM);
+    let growth = if needs_memory {
+        args.bytes() + server.keyspace.index_growth(db, args.len())
+    } else {
+        0
+    };
+    if server.has_limits() {
+        let lacking = server.make_room(growth) == Room::Lacking;
+        server.lacks_memory = lacking;
+        if lacking && (needs_memory || server.exec_needs_memory(connection, spec)) {
+            return Err(error::OUT_OF_MEMORY);
+        }
+    }
+    if needs_memory && !server.keyspace.has_room_for(growth) {
         return Err(error::OUT_OF_MEMORY);
     }
     Ok(())
-}
-
-impl Server {
-    /// True once more memory is in use than `maxmemory` allows.
-    #[inline]
-    pub fn is_over_maxmemory(&self) -> bool {
-        let limit = self.config.maxmemory;
-        limit > 0 && crate::memory::used() as u64 > limit
-    }
 }
 
 /// Executes a command that may run and writes its reply. What it has to wait for, if it has, is for

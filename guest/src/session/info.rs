@@ -119,7 +119,7 @@ fn server(server: &Server, page: &mut Page) {
     page.field("process_id", fact("process_id", "0"));
     page.field("process_supervised", fact("process_supervised", "no"));
     page.field("run_id", &server.run_id);
-    page.field("tcp_port", config.port);
+    page.field("tcp_port", server.port());
     page.field("server_time_usec", now_us);
     page.field("uptime_in_seconds", uptime_s);
     page.field("uptime_in_days", uptime_s / (24 * 60 * 60));
@@ -149,16 +149,15 @@ fn server(server: &Server, page: &mut Page) {
 
 fn clients(server: &Server, page: &mut Page) {
     let all = server.clients.by_id();
-    let waiting_in = all
-        .iter()
-        .map(|(_, client)| client.input.pending.capacity())
-        .max();
-    let waiting_out = all.iter().map(|(_, client)| client.unsent_bytes).max();
+    let figures = all.iter().map(|(_, client)| server.figures(client));
+    let (waiting_in, waiting_out) = figures.fold((0, 0), |(most_in, most_out), figures| {
+        (figures.input().max(most_in), figures.omem.max(most_out))
+    });
     page.field("connected_clients", server.clients.len());
     page.field("cluster_connections", 0);
     page.field("maxclients", server.config.maxclients);
-    page.field("client_recent_max_input_buffer", waiting_in.unwrap_or(0));
-    page.field("client_recent_max_output_buffer", waiting_out.unwrap_or(0));
+    page.field("client_recent_max_input_buffer", waiting_in);
+    page.field("client_recent_max_output_buffer", waiting_out);
     let count = |fits: fn(&Client) -> bool| all.iter().filter(|(_, client)| fits(client)).count();
     let waiters = &server.waiters;
     page.field("blocked_clients", waiters.len());
@@ -177,21 +176,18 @@ fn clients(server: &Server, page: &mut Page) {
     page.field("total_blocking_keys_on_nokey", 0);
 }
 
-fn memory_of(client: &Client) -> u64 {
-    let buffers = client.input.pending.capacity() + client.held_reply.capacity();
-    (size_of::<Client>() + buffers) as u64
-}
-
 fn memory(server: &Server, page: &mut Page) {
-    let used = crate::memory::used() as u64;
-    let resident = crate::memory::resident() as u64;
+    // What this answer takes itself is not in use when it is read.
+    let used = server.used_memory() - page.0.capacity() as u64;
+    let held_elsewhere = crate::memory::held_elsewhere(server.clients.unsent_bytes());
+    let resident = crate::memory::resident() as u64 + held_elsewhere;
     let peak = server.stats.memory_peak.max(used);
     let at_start = server.stats.memory_at_start.min(used);
     let clients: u64 = server
         .clients
         .by_id()
         .iter()
-        .map(|(_, client)| memory_of(client))
+        .map(|(_, client)| server.figures(client).tot_mem)
         .sum();
     let overhead = (at_start + clients).min(used);
     let dataset = used - overhead;
@@ -346,12 +342,13 @@ fn stats(server: &Server, page: &mut Page) {
     page.zeros(&[
         "expired_time_cap_reached_count",
         "expire_cycle_cpu_milliseconds",
-        "evicted_keys",
-        "evicted_clients",
-        "evicted_scripts",
-        "total_eviction_exceeded_time",
-        "current_eviction_exceeded_time",
     ]);
+    let (over_ms, over_now_ms) = server.eviction.over_ms(server.now_us());
+    page.field("evicted_keys", keys.evicted);
+    page.field("evicted_clients", stats.evicted_clients);
+    page.field("evicted_scripts", 0);
+    page.field("total_eviction_exceeded_time", over_ms);
+    page.field("current_eviction_exceeded_time", over_now_ms);
     page.field("keyspace_hits", keys.hits);
     page.field("keyspace_misses", keys.misses);
     page.field("pubsub_channels", server.pubsub.len(Kind::Channel));

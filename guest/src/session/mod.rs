@@ -2,13 +2,16 @@
 //! every command runs. Home of the commands that are about connections and the server itself.
 //! Knows no socket: bytes come from and go to `engine`.
 
+mod buffers;
 mod client;
 mod client_command;
+mod client_eviction;
 mod command;
 mod config;
 mod connection;
 mod debug;
 mod events;
+mod eviction;
 mod gate;
 
 pub mod handlers;
@@ -26,6 +29,7 @@ mod stats;
 mod transactions;
 mod waiting;
 
+pub use buffers::Buffers;
 pub use client::{Client, Clients, IMPLICIT, Input, ReplyMode, Transport};
 pub use command::commands_markdown;
 pub use gate::run;
@@ -34,6 +38,8 @@ pub use stats::Stats;
 
 use std::collections::{BTreeMap, VecDeque};
 
+use buffers::Upkeep;
+use eviction::Eviction;
 use output::Mail;
 use pause::Pause;
 use pubsub::PubSub;
@@ -122,6 +128,16 @@ pub struct Server {
     pub unblocked: Vec<(Connection, Option<CommandError>)>,
     /// Connections with input that was not run when it came.
     pub backlog: VecDeque<Connection>,
+    /// How far it has come to make room for data.
+    pub eviction: Eviction,
+    /// Bytes that the step itself holds, to write replies in: they are no data.
+    pub step_bytes: usize,
+    /// There was no room left when the command that runs began.
+    pub lacks_memory: bool,
+    /// How the buffers of clients are looked after.
+    pub upkeep: Upkeep,
+    /// When clients over a soft limit on their output are looked for next.
+    pub soft_limit_check_us: Option<u64>,
     /// When clients that say nothing are looked for next.
     pub idle_check_us: u64,
     /// SHUTDOWN was asked for.
@@ -160,6 +176,11 @@ impl Server {
             mail: Mail::default(),
             unblocked: Vec::new(),
             backlog: VecDeque::new(),
+            eviction: Eviction::default(),
+            step_bytes: 0,
+            lacks_memory: false,
+            upkeep: Upkeep::default(),
+            soft_limit_check_us: None,
             idle_check_us: 0,
             exit: false,
             closes: Vec::new(),
@@ -178,6 +199,12 @@ impl Server {
             .iter()
             .find(|(known, _)| known == name)
             .map(|(_, value)| value.as_str())
+    }
+
+    /// The port that clients connect to: the host's word, since it may have chosen one.
+    pub fn port(&self) -> i32 {
+        let told = self.fact("tcp_port").and_then(|port| port.parse().ok());
+        told.unwrap_or(self.config.port)
     }
 
     /// Writes a line to the host's log.

@@ -78,6 +78,8 @@ pub struct Stats {
     pub over_query_limit: u64,
     /// Clients closed because of `client-output-buffer-limit`.
     pub over_output_limit: u64,
+    /// Clients closed because of `maxmemory-clients`.
+    pub evicted_clients: u64,
     by_command: Vec<CommandCount>,
     /// By code, sorted.
     by_error: Vec<ErrorCount>,
