@@ -132,7 +132,14 @@ errors! {
     TIMEOUT_NOT_AN_INTEGER = "ERR timeout is not an integer or out of range";
     TIMEOUT_NEGATIVE = "ERR timeout is negative";
     TIMEOUT_OUT_OF_RANGE = "ERR timeout is out of range";
+    SLOWLOG_COUNT = "ERR count should be greater than or equal to -1";
     NO_KEY_ARGUMENTS = "ERR The command has no key arguments";
+}
+
+/// `ERR No samples available for event 'x'`
+pub fn no_latency_samples(event: &[u8]) -> CommandError {
+    let text = b"ERR No samples available for event '";
+    CommandError::worded([text, c_text(event), b"'"].concat())
 }
 
 /// `ERR Unrecognized REPLCONF option: x`

@@ -119,7 +119,7 @@ fn grown(counter: u8, pace: Pace, rng: &mut fastrand::Rng) -> u8 {
 }
 
 fn minutes(now_s: u32) -> u32 {
-    now_s / 60 & 0xffff
+    (now_s / 60) & 0xffff
 }
 
 #[cfg(test)]

@@ -75,6 +75,9 @@ fn set(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
         // Once this is answered: as much as goes at once, and the rest in the steps that follow.
         call.server.eviction.is_under_way = call.server.has_limits();
     }
+    if changes.has("slowlog-max-len") || changes.has("slowlog-log-slower-than") {
+        call.server.shorten_slowlog();
+    }
     if changes.has("maxmemory-clients") {
         call.server.recount_all();
     }

@@ -271,8 +271,7 @@ fn sleep(call: &mut Call<'_>, seconds: &[u8]) -> Outcome {
     let duration_us = leading_number(seconds) * 1e6;
     // What is no time to sleep is none in Redis either: negative, or beyond all counting.
     if (1.0..i64::MAX as f64).contains(&duration_us) {
-        let until_us = call.server.now_us().saturating_add(duration_us as u64);
-        call.server.sleep_until_us(until_us);
+        call.server.sleep_for_us(duration_us as u64);
     }
     call.reply.ok();
     Ok(())

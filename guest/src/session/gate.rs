@@ -272,6 +272,7 @@ pub fn execute(
     let db = client.db;
     let may_wait = matches!(caller, Caller::Client | Caller::Woken) && client.may_wait();
     let touching = !client.no_touch || spec.name == "touch";
+    let before_us = server.elapsed_us;
     let (outcome, wait) = match handler {
         Handler::Data(run) => {
             server.keyspace.set_touching(touching);
@@ -303,7 +304,8 @@ pub fn execute(
     };
     if wait.is_none() {
         // Counted once it has run: INFO does not count itself.
-        server.stats.called(spec.id);
+        let duration_us = server.elapsed_us - before_us;
+        server.ran(connection, caller, spec, args, duration_us);
     }
     if outcome.is_err() {
         server.stats.failed(spec.id);
@@ -312,6 +314,31 @@ pub fn execute(
         server.after_command(connection, caller, spec, args);
     }
     outcome.map(|()| wait)
+}
+
+impl Server {
+    /// Keeps the books of a command that was answered, after so long.
+    #[inline]
+    pub(super) fn ran(
+        &mut self,
+        connection: Connection,
+        caller: Caller,
+        spec: &'static CommandSpec,
+        args: Args<'_>,
+        duration_us: u64,
+    ) {
+        let tracked = self.config.latency_tracking;
+        self.stats.called(spec.id, duration_us, tracked);
+        if duration_us > 0 {
+            self.note_latency(spec, duration_us);
+        }
+        // Negative where nothing is logged.
+        if u64::try_from(self.config.slowlog_log_slower_than)
+            .is_ok_and(|slower_than| duration_us >= slower_than)
+        {
+            self.log_slow(connection, caller, spec, args, duration_us);
+        }
+    }
 }
 
 /// `CLIENT REPLY OFF` and `SKIP`: what was written is taken back.

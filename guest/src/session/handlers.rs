@@ -2,8 +2,8 @@
 //! not built, and answers as an unknown command does.
 
 use super::{
-    SessionHandler, client_command, command, config, connection, debug, info, lolwut, modules,
-    monitor, pause, pubsub, replication, shutdown, transactions,
+    SessionHandler, client_command, command, config, connection, debug, info, latency, lolwut,
+    modules, monitor, pause, pubsub, replication, shutdown, slowlog, transactions,
 };
 use crate::commands::table::{COMMANDS, COUNT, CommandSpec};
 use crate::commands::{
@@ -42,6 +42,7 @@ static HANDLERS: [Option<Handler>; COUNT] = {
     session(&mut table, command::HANDLERS);
     session(&mut table, config::HANDLERS);
     session(&mut table, info::HANDLERS);
+    session(&mut table, latency::HANDLERS);
     session(&mut table, lolwut::HANDLERS);
     session(&mut table, debug::HANDLERS);
     session(&mut table, modules::HANDLERS);
@@ -51,6 +52,7 @@ static HANDLERS: [Option<Handler>; COUNT] = {
     session(&mut table, replication::HANDLERS);
     session(&mut table, transactions::HANDLERS);
     session(&mut table, shutdown::HANDLERS);
+    session(&mut table, slowlog::HANDLERS);
     table
 };
 

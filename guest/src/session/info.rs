@@ -442,8 +442,12 @@ fn commandstats(server: &Server, page: &mut Page) {
             page.field(
                 format_args!("cmdstat_{}", command.name),
                 format_args!(
-                    "calls={},usec=0,usec_per_call=0.00,rejected_calls={},failed_calls={}",
-                    count.calls, count.rejected, count.failed
+                    "calls={},usec={},usec_per_call={:.2},rejected_calls={},failed_calls={}",
+                    count.calls,
+                    count.duration_us,
+                    ratio(count.duration_us, count.calls),
+                    count.rejected,
+                    count.failed
                 ),
             );
         }
@@ -473,24 +477,23 @@ fn latencystats(server: &Server, page: &mut Page) {
     if !server.config.latency_tracking {
         return;
     }
-    // Time stands still while a command runs. Redis's histogram counts no less than a nanosecond.
     let percentiles = &server.config.latency_tracking_info_percentiles;
-    let shown: Vec<String> = percentiles
-        .0
-        .iter()
-        .map(|p| format!("p{}=0.001", Percentiles::label(*p)))
-        .collect();
     for command in &COMMANDS {
-        if server
-            .stats
-            .of_command(command.id)
-            .is_some_and(|count| count.calls > 0)
-        {
-            page.field(
-                format_args!("latency_percentiles_usec_{}", command.name),
-                shown.join(","),
-            );
-        }
+        let Some(histogram) = server.stats.latencies(command.id) else {
+            continue;
+        };
+        let shown: Vec<String> = percentiles
+            .0
+            .iter()
+            .map(|p| {
+                let us = histogram.at_percentile(*p) as f64 / 1000.0;
+                format!("p{}={us:.3}", Percentiles::label(*p))
+            })
+            .collect();
+        page.field(
+            format_args!("latency_percentiles_usec_{}", command.name),
+            shown.join(","),
+        );
     }
 }
 

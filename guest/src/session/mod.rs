@@ -15,7 +15,9 @@ mod eviction;
 mod gate;
 
 pub mod handlers;
+mod histogram;
 mod info;
+mod latency;
 mod limits;
 mod lolwut;
 mod modules;
@@ -23,8 +25,11 @@ mod monitor;
 mod output;
 mod pause;
 mod pubsub;
+mod redaction;
 mod replication;
 mod shutdown;
+mod slowlog;
+mod sparkline;
 mod stats;
 mod transactions;
 mod waiting;
@@ -40,10 +45,12 @@ use std::collections::{BTreeMap, VecDeque};
 
 use buffers::Upkeep;
 use eviction::Eviction;
+use latency::Latency;
 use output::Mail;
 use pause::Pause;
 use pubsub::PubSub;
 use replication::Master;
+use slowlog::SlowLog;
 use transactions::DbKey;
 use waiting::Waiters;
 
@@ -110,6 +117,12 @@ pub struct Server {
     pub run_id: String,
     /// Until when nothing is answered (`DEBUG SLEEP`), in microseconds since the Unix epoch.
     pub asleep_until_us: Option<u64>,
+    /// Microseconds that commands were told to take, since the start.
+    pub elapsed_us: u64,
+    /// Commands that took long.
+    pub slowlog: SlowLog,
+    /// Events that took long.
+    pub latency: Latency,
     /// `CLIENT PAUSE`, while it lasts.
     pub pause: Option<Pause>,
     /// Who waits for what.
@@ -167,6 +180,9 @@ impl Server {
             facts,
             run_id,
             asleep_until_us: None,
+            elapsed_us: 0,
+            slowlog: SlowLog::default(),
+            latency: Latency::default(),
             pause: None,
             waiters: Waiters::default(),
             watchers: BTreeMap::new(),
@@ -222,10 +238,12 @@ impl Server {
         }
     }
 
-    /// Answers nothing before that time: input is kept, and the reply of the command that asked for
-    /// it is held back.
-    pub fn sleep_until_us(&mut self, until_us: u64) {
-        self.asleep_until_us = Some(until_us);
+    /// Answers nothing for so long, behind what it sleeps already: input is kept, and the reply of the
+    /// command that asked for it is held back.
+    pub fn sleep_for_us(&mut self, duration_us: u64) {
+        let from_us = self.asleep_until_us.unwrap_or(self.now_us());
+        self.asleep_until_us = Some(from_us.saturating_add(duration_us));
+        self.elapsed_us = self.elapsed_us.saturating_add(duration_us);
     }
 }
 
