@@ -6,13 +6,15 @@
 #![allow(clippy::print_stdout, reason = "the ready line of a program")]
 
 use std::collections::{HashMap, VecDeque};
+use std::fs;
 use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use petridis_guest::engine::{Batch, Effects, Engine, Options, Transport};
+use petridis_guest::engine::{Batch, Effects, Engine, ImageFile, Options, Transport};
 
 /// How long a write may take before the rest is left to a thread of its own.
 const PATIENCE: Duration = Duration::from_millis(1);
@@ -71,6 +73,7 @@ impl Shared {
 
     fn carry_out(self: &Arc<Self>, state: &mut State, mut effects: Effects) {
         loop {
+            let saved = effects.image.map(|image| (image.number, write(&image)));
             let mut slow = Vec::new();
             for send in &effects.sends {
                 let bytes = &effects.bytes[send.start as usize..][..send.length as usize];
@@ -91,10 +94,16 @@ impl Shared {
             }
             let now_us = now_us();
             state.wake_at_us = effects.wake_at_us;
-            if slow.is_empty() && effects.wake_at_us.is_none_or(|at_us| at_us > now_us) {
+            if saved.is_none()
+                && slow.is_empty()
+                && effects.wake_at_us.is_none_or(|at_us| at_us > now_us)
+            {
                 break;
             }
             let mut batch = state.engine.begin(now_us);
+            if let Some((number, written)) = saved {
+                batch.saved(number, written);
+            }
             for connection in slow {
                 if let Some(peer) = state.peers.get(&connection) {
                     batch.unsent(connection, peer.waiting);
@@ -217,6 +226,15 @@ impl Shared {
     }
 }
 
+/// Writes an image to its file, as a whole or not at all.
+fn write(image: &ImageFile) -> bool {
+    let folder = Path::new(&image.folder);
+    let unfinished = folder.join(format!("temp-{}.rdb", std::process::id()));
+    fs::write(&unfinished, &image.bytes)
+        .and_then(|()| fs::rename(&unfinished, folder.join(&image.name)))
+        .is_ok()
+}
+
 fn main() -> Result<()> {
     let mut port = "6390".to_owned();
     let mut config: Vec<(String, String)> = Vec::new();
@@ -234,7 +252,16 @@ fn main() -> Result<()> {
         }
         name != "port"
     });
-    let engine = Engine::start(Options {
+    let parameter = |name: &str| {
+        let given = config.iter().rev().find(|(known, _)| known == name);
+        given.map(|(_, value)| value.clone())
+    };
+    // Only from a folder that was named: what lies about is not meant.
+    let file = parameter("dir").map(|folder| {
+        let name = parameter("dbfilename").unwrap_or_else(|| "dump.rdb".to_owned());
+        Path::new(&folder).join(name)
+    });
+    let mut engine = Engine::start(Options {
         now_us: now_us(),
         seed: 7,
         memory_ceiling: 4 << 30,
@@ -245,6 +272,9 @@ fn main() -> Result<()> {
         ],
     })
     .map_err(Error::other)?;
+    if let Some(file) = file.filter(|file| file.exists()) {
+        engine.load(&fs::read(file)?).map_err(Error::other)?;
+    }
     let shared = Arc::new(Shared {
         state: Mutex::new(State {
             engine,

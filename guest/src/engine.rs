@@ -6,9 +6,9 @@
 use crate::config::Config;
 use crate::keyspace::Keyspace;
 use crate::resp::{Decoded, Limits, Sink as _};
-use crate::session::{self, Buffers, Client, Connection, IMPLICIT, Output, Server};
+use crate::session::{self, Buffers, Client, Connection, IMPLICIT, Output, Saved, Server};
 
-pub use crate::session::{Close, Delivery, LogLevel, LogLine, Transport};
+pub use crate::session::{Close, Delivery, ImageFile, LogLevel, LogLine, Transport};
 
 /// When replies of one step come to this many bytes, the rest of the input waits for the next step,
 /// so that what is answered can go out and memory stays bounded.
@@ -32,6 +32,8 @@ pub struct Options {
 /// What to do outside after a step.
 #[derive(Debug, Default)]
 pub struct Effects {
+    /// What to write to a file, before anything is sent; [`Batch::saved`] is to be told of it.
+    pub image: Option<ImageFile>,
     /// The bytes of all sends.
     pub bytes: Vec<u8>,
     /// Which of them go where, in order.
@@ -98,7 +100,10 @@ impl Engine {
         self.receive(IMPLICIT, request);
         let mut replies = self.take_own();
         // Nobody can wait here: what would put a server to sleep does not delay a call.
-        while self.server.asleep_until_us.is_some() || self.server.backlog.contains(&IMPLICIT) {
+        while self.server.is_paused() || self.server.backlog.contains(&IMPLICIT) {
+            if let Some(number) = self.server.persistence.waited_for() {
+                self.saved(number, true);
+            }
             self.wake_up();
             self.run_backlog();
             replies.append(&mut self.take_own());
@@ -147,10 +152,11 @@ impl Engine {
         {
             self.wake_up();
         }
-        if self.server.asleep_until_us.is_none() {
+        if !self.server.is_paused() {
             self.server.fall_due(&mut self.out);
         }
         self.server.go_on_evicting();
+        self.server.save_if_due();
         self.server.close_idle();
         self.server.check_soft_limits();
         self.run_backlog();
@@ -307,16 +313,17 @@ impl Engine {
             }
             let reply = out.wire.len();
             session::run(server, connection, decoder.args(bytes), &mut out.wire);
-            if !server.is_settled() {
+            if server.is_unsettled {
                 out.attribute(server, connection, start);
                 server.settle(out);
                 let protocol = server.clients.get(connection)?.protocol;
                 start = out.begin(server, protocol);
             }
+            let is_paused = server.is_paused();
             let Some(client) = server.clients.get_mut(connection) else {
                 break;
             };
-            if server.asleep_until_us.is_some() {
+            if is_paused {
                 // Kept until the sleep that its command began is over.
                 client.held_reply.extend_from_slice(out.wire.since(reply));
                 out.wire.truncate(reply);
@@ -366,9 +373,7 @@ impl Engine {
     }
 
     fn must_all_wait(&self) -> bool {
-        self.server.asleep_until_us.is_some()
-            || self.out.wire.len() > STEP_OUTPUT_BYTES
-            || self.server.exit
+        self.server.is_paused() || self.out.wire.len() > STEP_OUTPUT_BYTES || self.server.exit
     }
 
     fn put_off(&mut self, connection: Connection) {
@@ -377,9 +382,14 @@ impl Engine {
         }
     }
 
-    /// Ends a sleep: the replies held back go out.
+    /// Ends a sleep.
     fn wake_up(&mut self) {
         self.server.asleep_until_us = None;
+        self.resume();
+    }
+
+    /// Sends the replies that were held back.
+    fn resume(&mut self) {
         let held: Vec<Connection> = self
             .server
             .clients
@@ -398,6 +408,42 @@ impl Engine {
                 self.out.attribute(&mut self.server, connection, start);
             }
         }
+    }
+
+    /// An image was written, or could not be: whoever waited for it goes on.
+    fn saved(&mut self, number: u32, written: bool) {
+        let refused = match self.server.image_written(number, written) {
+            Saved::Unnoticed => return,
+            Saved::Told(_) => None,
+            Saved::Refused(connection, refused) => Some((connection, refused)),
+        };
+        if let Some((connection, refused)) = refused {
+            let mut wire = crate::resp::Wire::default();
+            wire.aim(Default::default(), usize::MAX);
+            wire.error(refused.text());
+            self.server.stats.error(refused.code());
+            if let Some(client) = self.server.clients.get_mut(connection) {
+                client.held_reply = wire.take();
+            }
+        }
+        self.resume();
+        self.run_backlog();
+    }
+
+    /// An image of all data, as Redis's own format has it; fails with a sentence where there is not
+    /// enough memory for it.
+    pub fn save(&mut self) -> Result<Vec<u8>, String> {
+        let image = self.server.make_image();
+        image.map_err(|refused| String::from_utf8_lossy(refused.text()).into_owned())
+    }
+
+    /// Puts the data of an image in place of what is there; returns how many keys it is. Fails with
+    /// a sentence about what is wrong with it; what was read before is there then.
+    pub fn load(&mut self, image: &[u8]) -> Result<u64, String> {
+        let loaded = self.server.load_image(image, false, false);
+        loaded
+            .map(|loaded| loaded.keys)
+            .map_err(|refused| refused.to_string())
     }
 
     fn run_backlog(&mut self) {
@@ -443,6 +489,7 @@ impl Engine {
             self.server.evict_clients();
         }
         Effects {
+            image: self.server.persistence.image.take(),
             bytes: self.out.wire.take(),
             sends: std::mem::take(&mut self.out.sends),
             closes: std::mem::take(&mut self.server.closes),
@@ -457,6 +504,9 @@ impl Engine {
         if let Some(until_us) = server.asleep_until_us {
             return Some(until_us);
         }
+        if server.is_paused() {
+            return None;
+        }
         if !server.backlog.is_empty() || server.eviction.is_under_way {
             return Some(server.now_us());
         }
@@ -470,6 +520,7 @@ impl Engine {
             server.pause.map(|pause| pause.until_us),
             server.next_idle_check_us(),
             server.soft_limit_check_us,
+            server.next_save_us(),
         ]
         .into_iter()
         .flatten()
@@ -510,6 +561,11 @@ impl Batch<'_> {
         server.clients.set_unsent(connection, bytes);
         server.count_memory(connection);
         server.check_output_limit(connection);
+    }
+
+    /// The image of that number was written, or could not be.
+    pub fn saved(&mut self, number: u32, written: bool) {
+        self.engine.saved(number, written);
     }
 
     /// Ends the step: what to do outside.

@@ -132,8 +132,94 @@ errors! {
     TIMEOUT_NOT_AN_INTEGER = "ERR timeout is not an integer or out of range";
     TIMEOUT_NEGATIVE = "ERR timeout is negative";
     TIMEOUT_OUT_OF_RANGE = "ERR timeout is out of range";
+    HASH_VALUE_NOT_AN_INTEGER = "ERR hash value is not an integer";
+    HASH_VALUE_NOT_A_FLOAT = "ERR hash value is not a float";
+    NOT_FINITE = "ERR value is NaN or Infinity";
+    FIELDS_MISSING = "ERR Mandatory argument FIELDS is missing or not at the right position";
+    NUMFIELDS_NOT_POSITIVE = "ERR Number of fields must be a positive integer";
+    NUMFIELDS_NOT_ABOVE_0 = "ERR Parameter `numFields` should be greater than 0";
+    NUMFIELDS_INVALID = "ERR invalid number of fields";
+    NUMFIELDS_MISMATCH = "ERR The `numfields` parameter must match the number of arguments";
+    EXPIRE_NEGATIVE = "ERR invalid expire time, must be >= 0";
+    HSETEX_EXPIRIES = "ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified";
+    HSETEX_CONDITIONS = "ERR Only one of FXX or FNX arguments can be specified";
+    INVALID_STREAM_ID = "ERR Invalid stream ID specified as stream command argument";
+    INVALID_RANGE_START = "ERR invalid start ID for the interval";
+    INVALID_RANGE_END = "ERR invalid end ID for the interval";
+    XADD_ID_IS_ZERO = "ERR The ID specified in XADD must be greater than 0-0";
+    XADD_ID_TOO_SMALL = "ERR The ID specified in XADD is equal or smaller than the target stream top item";
+    STREAM_EXHAUSTED = "ERR The stream has exhausted the last possible ID, unable to add more items";
+    STREAM_ENTRY_TOO_LARGE = "ERR Elements are too large to be stored";
+    MAXLEN_WITH_MINID = "ERR syntax error, MAXLEN and MINID options at the same time are not compatible";
+    TRIM_MAXLEN_NEGATIVE = "ERR The MAXLEN argument must be >= 0.";
+    TRIM_LIMIT_NEGATIVE = "ERR The LIMIT argument must be >= 0.";
+    LIMIT_WITHOUT_TRIM = "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy";
+    LIMIT_WITHOUT_APPROXIMATION = "ERR syntax error, LIMIT cannot be used without the special ~ option";
+    XTRIM_WITHOUT_STRATEGY = "ERR syntax error, XTRIM must be called with a trimming strategy";
+    XSETID_ENTRIES_ADDED_NEGATIVE = "ERR entries_added must be positive";
+    XSETID_BELOW_GIVEN_DELETED = "ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id";
+    XSETID_BELOW_DELETED = "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id";
+    XSETID_BELOW_TOP = "ERR The ID specified in XSETID is smaller than the target stream top item";
+    XSETID_ENTRIES_ADDED_TOO_FEW = "ERR The entries_added specified in XSETID is smaller than the target stream length";
+    XREAD_WITH_GROUP = "ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead.";
+    XREAD_WITH_NOACK = "ERR The NOACK option is only supported by XREADGROUP. You called XREAD instead.";
+    XREAD_WITH_NEW_ID = "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.";
+    XREADGROUP_WITHOUT_GROUP = "ERR Missing GROUP option for XREADGROUP";
+    XREADGROUP_WITH_LAST_ID = "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would just return an empty result set.";
+    XREADGROUP_WITH_LAST_ENTRY = "ERR The + ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The + ID would just return an empty result set.";
+    XREAD_UNBALANCED = "ERR Unbalanced 'xread' list of streams: for each stream key an ID, '+', or '$' must be specified.";
+    XREADGROUP_UNBALANCED = "ERR Unbalanced 'xreadgroup' list of streams: for each stream key an ID or '>' must be specified.";
+    XGROUP_ENTRIES_READ_NEGATIVE = "ERR value for ENTRIESREAD must be positive or -1";
+    XGROUP_WITHOUT_KEY = "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option to create an empty stream automatically.";
+    GROUP_EXISTS = "BUSYGROUP Consumer Group name already exists";
+    XCLAIM_MIN_IDLE = "ERR Invalid min-idle-time argument for XCLAIM";
+    XCLAIM_IDLE = "ERR Invalid IDLE option argument for XCLAIM";
+    XCLAIM_TIME = "ERR Invalid TIME option argument for XCLAIM";
+    XCLAIM_RETRYCOUNT = "ERR Invalid RETRYCOUNT option argument for XCLAIM";
+    XAUTOCLAIM_MIN_IDLE = "ERR Invalid min-idle-time argument for XAUTOCLAIM";
+    XAUTOCLAIM_COUNT = "ERR COUNT must be > 0";
+    XAUTOCLAIM_COUNT_TOO_HIGH = "ERR Insufficient memory, failed allocating transient memory, COUNT too high.";
     SLOWLOG_COUNT = "ERR count should be greater than or equal to -1";
     NO_KEY_ARGUMENTS = "ERR The command has no key arguments";
+    NOT_A_HYPERLOGLOG = "WRONGTYPE Key is not a valid HyperLogLog string value.";
+    CORRUPT_HYPERLOGLOG = "INVALIDOBJ Corrupted HLL object detected";
+    HYPERLOGLOG_NOT_SPARSE = "ERR HLL encoding is not sparse";
+    SPECIFIED_KEY_MISSING = "ERR The specified key does not exist";
+    KEY_IS_BUSY = "BUSYKEY Target key name already exists.";
+    BAD_DATA_FORMAT = "ERR Bad data format";
+    PAYLOAD_FOOTER = "ERR DUMP payload version or checksum are wrong";
+    TTL_IS_NEGATIVE = "ERR Invalid TTL value, must be >= 0";
+    IDLETIME_IS_NEGATIVE = "ERR Invalid IDLETIME value, must be >= 0";
+    FREQ_OUT_OF_RANGE = "ERR Invalid FREQ value, must be >= 0 and <= 255";
+    KEY_BESIDE_KEYS = "ERR When using MIGRATE KEYS option, the key argument must be set to the empty string";
+    NO_CONNECTION_TO_TARGET = "IOERR error or timeout writing to target instance";
+    CANNOT_SAVE = "ERR";
+    SAVE_IN_PROGRESS = "ERR Background save already in progress";
+    CANNOT_SHUT_DOWN = "ERR Errors trying to SHUTDOWN. Check logs.";
+    RELOAD_OPTION = "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.";
+    RELOAD_FAILED = "ERR Error trying to load the RDB dump, check server logs.";
+    SORT_NOT_A_DOUBLE = "ERR One or more scores can't be converted into double";
+    NOT_ON_OR_OFF = "ERR Argument must be ON or OFF";
+    XX_WITH_NX = "ERR XX and NX options at the same time are not compatible";
+    GT_LT_WITH_NX = "ERR GT, LT, and/or NX options at the same time are not compatible";
+    INCR_OF_SEVERAL = "ERR INCR option supports a single increment-element pair";
+    SCORE_IS_NAN = "ERR resulting score is not a number (NaN)";
+    SCORE_BOUND = "ERR min or max is not a float";
+    LEX_BOUND = "ERR min or max not valid string range item";
+    LIMIT_BY_RANK = "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX";
+    WITHSCORES_BY_LEX = "ERR syntax error, WITHSCORES not supported in combination with BYLEX";
+    WEIGHT_NOT_A_FLOAT = "ERR weight value is not a float";
+    RADIUS_NOT_A_NUMBER = "ERR need numeric radius";
+    RADIUS_IS_NEGATIVE = "ERR radius cannot be negative";
+    WIDTH_NOT_A_NUMBER = "ERR need numeric width";
+    HEIGHT_NOT_A_NUMBER = "ERR need numeric height";
+    BOX_IS_NEGATIVE = "ERR height or width cannot be negative";
+    UNKNOWN_UNIT = "ERR unsupported unit provided. please use M, KM, FT, MI";
+    MEMBER_WITHOUT_PLACE = "ERR could not decode requested zset member";
+    GEO_COUNT_NOT_POSITIVE = "ERR COUNT must be > 0";
+    ANY_WITHOUT_COUNT = "ERR the ANY argument requires COUNT argument";
+    GEORADIUS_STORE_WITH = "ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
+    GEOSEARCHSTORE_WITH = "ERR GEOSEARCHSTORE is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
 }
 
 /// `ERR No samples available for event 'x'`
@@ -229,6 +315,33 @@ pub fn unknown_command<'a>(name: &[u8], args: impl Iterator<Item = &'a [u8]>) ->
     CommandError::worded(text)
 }
 
+/// `NOGROUP No such consumer group 'g' for key name 'k'`
+pub fn no_group(group: &[u8], key: &[u8]) -> CommandError {
+    no_such(&[b"consumer group '", group, b"' for key name '", key, b"'"])
+}
+
+/// `NOGROUP No such key 'k' or consumer group 'g'`
+pub fn no_key_or_group(key: &[u8], group: &[u8]) -> CommandError {
+    no_such(&[b"key '", key, b"' or consumer group '", group, b"'"])
+}
+
+/// `NOGROUP No such key 'k' or consumer group 'g' in XREADGROUP with GROUP option`
+pub fn no_group_to_read(key: &[u8], group: &[u8]) -> CommandError {
+    let option = b"' in XREADGROUP with GROUP option";
+    no_such(&[b"key '", key, b"' or consumer group '", group, option])
+}
+
+fn no_such(words: &[&[u8]]) -> CommandError {
+    let mut text = b"NOGROUP No such ".to_vec();
+    words.iter().for_each(|word| text.extend(c_text(word)));
+    CommandError::worded(text)
+}
+
+/// `ERR Unrecognized XCLAIM option 'x'`
+pub fn unknown_xclaim_option(option: &[u8]) -> CommandError {
+    CommandError::worded([b"ERR Unrecognized XCLAIM option '", c_text(option), b"'"].concat())
+}
+
 /// `ERR value is out of range, value must between 1 and 10`
 pub fn not_between(least: i64, most: i64) -> CommandError {
     CommandError::worded(format!(
@@ -236,9 +349,24 @@ pub fn not_between(least: i64, most: i64) -> CommandError {
     ))
 }
 
+/// `ERR Unknown PFDEBUG subcommand 'x'`
+pub fn unknown_pfdebug(given: &[u8]) -> CommandError {
+    CommandError::worded([b"ERR Unknown PFDEBUG subcommand '", c_text(given), b"'"].concat())
+}
+
+/// `ERR TESTFAILED Too big error. card:10 abserr:2`
+pub fn self_test_failed(reason: &str) -> CommandError {
+    CommandError::worded(format!("ERR TESTFAILED {reason}"))
+}
+
 /// `ERR Unsupported option X`
 pub fn unsupported_option(option: &[u8]) -> CommandError {
     CommandError::worded([b"ERR Unsupported option ", option].concat())
+}
+
+/// `ERR unknown argument: X`
+pub fn unknown_argument(given: &[u8]) -> CommandError {
+    CommandError::worded([b"ERR unknown argument: ", c_text(given)].concat())
 }
 
 /// `ERR wrong number of arguments for 'get' command`
@@ -246,6 +374,32 @@ pub fn wrong_arity(command: &str) -> CommandError {
     CommandError::worded(format!(
         "ERR wrong number of arguments for '{command}' command"
     ))
+}
+
+/// `ERR at least 1 input key is needed for 'zunion' command`
+pub fn no_input_key(command: &str) -> CommandError {
+    CommandError::worded(format!(
+        "ERR at least 1 input key is needed for '{command}' command"
+    ))
+}
+
+/// `ERR invalid longitude,latitude pair 181.000000,0.000000`
+pub fn invalid_place(longitude: f64, latitude: f64) -> CommandError {
+    CommandError::worded(format!(
+        "ERR invalid longitude,latitude pair {longitude:.6},{latitude:.6}"
+    ))
+}
+
+/// `ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for GEOSEARCH`
+pub fn no_center(command: &[u8]) -> CommandError {
+    let text = b"ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for ";
+    CommandError::worded([&text[..], c_text(command)].concat())
+}
+
+/// `ERR exactly one of BYRADIUS and BYBOX can be specified for GEOSEARCH`
+pub fn no_shape(command: &[u8]) -> CommandError {
+    let text = b"ERR exactly one of BYRADIUS and BYBOX can be specified for ";
+    CommandError::worded([&text[..], c_text(command)].concat())
 }
 
 impl From<crate::value::WrongType> for CommandError {

@@ -6,6 +6,7 @@
 //! handler runs.
 
 pub mod bitmaps;
+pub mod chance;
 pub mod databases;
 pub mod dump;
 pub mod error;
@@ -50,7 +51,7 @@ pub struct Context<'a> {
     /// Whether the caller can wait: a client outside a transaction.
     pub may_wait: bool,
     /// Set by a command that has to wait, instead of a reply.
-    pub wait: Option<Wait>,
+    pub wait: Option<Box<Wait>>,
 }
 
 /// A handler has written its reply, or the error to answer instead. An error comes before the first

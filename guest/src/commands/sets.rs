@@ -6,14 +6,12 @@ mod combining;
 #[cfg(test)]
 mod tests;
 
-use hashbrown::HashTable;
-
+use super::chance::{self, choose};
 use super::options::{self, ScanOptions};
 use super::{Context, DataHandler, Outcome, bulk_item, error};
 use crate::config::Config;
 use crate::keyspace::EventClass;
 use crate::resp::{Aggregate, Args, Sink};
-use crate::value::hash::spread;
 use crate::value::set::SetLimits;
 use crate::value::{Item, Needle, Set, Value};
 
@@ -241,16 +239,6 @@ fn sscan(ctx: &mut Context, args: Args) -> Outcome {
 
 // ---- members at random -------------------------------------------------------------------------
 
-/// `count` of the positions below `len`, in order, each choice as likely as any other.
-fn choose(rng: &mut fastrand::Rng, len: usize, count: usize) -> impl Iterator<Item = usize> {
-    let mut wanted = count.min(len);
-    (0..len).filter(move |position| {
-        let chosen = wanted > 0 && rng.usize(0..len - position) < wanted;
-        wanted -= usize::from(chosen);
-        chosen
-    })
-}
-
 /// Answers the members at positions that are in order.
 fn answer_positions(reply: &mut dyn Sink, set: &Set, positions: impl Iterator<Item = usize>) {
     let mut positions = positions.peekable();
@@ -415,19 +403,9 @@ fn answer_different(reply: &mut dyn Sink, rng: &mut fastrand::Rng, set: &Set, co
     if !set.is_table() || count > len / 3 {
         return answer_positions(reply, set, choose(rng, len, count));
     }
-    // Few of many: what was met before is passed over, which happens seldom enough.
-    let hash = |position: &usize| spread((*position as u32).wrapping_mul(0x9e37_79b1));
-    let mut met: HashTable<usize> = HashTable::with_capacity(count);
-    while met.len() < count {
-        let position = rng.usize(0..len);
-        if met
-            .find(hash(&position), |other| *other == position)
-            .is_none()
-        {
-            met.insert_unique(hash(&position), position, hash);
-            if let Some(item) = set.get(position) {
-                bulk_item(reply, item);
-            }
+    for position in chance::few(rng, len, count) {
+        if let Some(item) = set.get(position) {
+            bulk_item(reply, item);
         }
     }
 }

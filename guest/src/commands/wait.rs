@@ -87,7 +87,7 @@ impl Context<'_> {
     /// Waits, or where nobody can (in a transaction, in a script) answers that there is nothing.
     pub fn wait_for(&mut self, wait: Wait) {
         if self.may_wait {
-            self.wait = Some(wait);
+            self.wait = Some(Box::new(wait));
         } else {
             wait.nothing.write(self.reply);
         }

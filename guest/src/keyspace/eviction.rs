@@ -223,7 +223,7 @@ impl Keyspace {
     fn next_to_expire(&self) -> Option<(usize, usize)> {
         (0..self.databases.len())
             .filter_map(|db| {
-                let (at_ms, position) = self.databases[db].next_deadline()?;
+                let (at_ms, position) = self.databases[db].next_key_deadline()?;
                 Some((at_ms, db, position))
             })
             .min()
@@ -237,28 +237,6 @@ impl Keyspace {
         self.stats.evicted += 1;
         self.journal.changed(db, hash, &key);
         self.journal.event(EventClass::EVICTED, "evicted", db, &key);
-    }
-
-    // ---- what RESTORE is told of accesses
-
-    /// Makes a key one that nobody has used for so many seconds, unless accesses are counted.
-    pub fn set_idle_s(&mut self, db: usize, key: &[u8], idle_s: u64) {
-        if self.accounting == Accounting::Recency {
-            self.set_access(db, key, Access::idle(idle_s, self.now_s()));
-        }
-    }
-
-    /// Makes a key one that is used that often, where accesses are counted.
-    pub fn set_frequency(&mut self, db: usize, key: &[u8], frequency: u8) {
-        if self.accounting != Accounting::Recency {
-            self.set_access(db, key, Access::counted(frequency, self.now_s()));
-        }
-    }
-
-    fn set_access(&mut self, db: usize, key: &[u8], access: Access) {
-        if let Some(position) = self.live(db, key) {
-            self.databases[db].set_access(position, access);
-        }
     }
 }
 

@@ -159,6 +159,9 @@ pub struct Journal {
     pub events: Vec<Event>,
     /// Wanted keys that changed, with their database, in order.
     pub changes: Vec<(usize, Box<[u8]>)>,
+    /// Keys, with their database, that nobody sees changed, but that who waits for them has to look at
+    /// again (a stream lost a group).
+    pub stirred: Vec<(usize, Box<[u8]>)>,
     /// Databases were emptied, for who keeps copies of their keys.
     pub flushed: bool,
     /// Changes since the start: INFO's `rdb_changes_since_last_save`.
@@ -169,7 +172,10 @@ impl Journal {
     /// True if there is nothing to read.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.changes.is_empty() && !self.flushed
+        self.events.is_empty()
+            && self.changes.is_empty()
+            && self.stirred.is_empty()
+            && !self.flushed
     }
 
     #[inline]
@@ -188,6 +194,13 @@ impl Journal {
     pub(super) fn changed(&mut self, db: usize, hash: u32, key: &[u8]) {
         if !self.interest.is_empty() && self.interest.has(db, hash, key) {
             self.changes.push((db, key.into()));
+        }
+    }
+
+    #[inline]
+    pub(super) fn stirred(&mut self, db: usize, hash: u32, key: &[u8]) {
+        if !self.interest.is_empty() && self.interest.has(db, hash, key) {
+            self.stirred.push((db, key.into()));
         }
     }
 }

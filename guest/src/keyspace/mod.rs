@@ -3,18 +3,22 @@
 
 mod access;
 mod eviction;
+#[cfg(test)]
+mod field_tests;
 mod journal;
 mod recency;
+mod restoring;
 mod slot;
 mod table;
 
 pub use access::{Access, Accounting, Pace};
 pub use eviction::Candidates;
 pub use journal::{Event, EventClass, Journal};
+pub use restoring::Restored;
 pub use slot::Slot;
 pub use table::Entry;
 
-use table::Table;
+use table::{Due, Table};
 
 use crate::value::Value;
 use crate::value::dense::Keyed as _;
@@ -29,6 +33,8 @@ pub struct KeyspaceStats {
     pub misses: u64,
     /// Keys gone because their time was up.
     pub expired: u64,
+    /// Fields of hashes gone because their time was up.
+    pub expired_fields: u64,
     /// Keys gone to make room.
     pub evicted: u64,
 }
@@ -113,23 +119,27 @@ impl Keyspace {
         self.now_us = self.now_us.max(now_us);
     }
 
-    /// Removes every key whose time is up, the earliest deadline first.
+    /// Removes every key and every field of a hash whose time is up, the earliest deadline first.
+    /// A step that comes late does and tells the same as several that come in time.
     pub fn expire_due(&mut self) {
         if !self.active_expiry || !self.expiring {
             return;
         }
         let now_ms = self.now_ms();
         for db in 0..self.databases.len() {
-            while let Some((at_ms, position)) = self.databases[db].next_deadline() {
+            while let Some((at_ms, due)) = self.databases[db].next_deadline() {
                 if at_ms > now_ms {
                     break;
                 }
-                self.expire_at(db, position);
+                match due {
+                    Due::Key(position) => self.expire_at(db, position),
+                    Due::Fields(position) => self.expire_fields_at(db, position, at_ms),
+                }
             }
         }
     }
 
-    /// The earliest deadline of all keys, in milliseconds since the Unix epoch.
+    /// The earliest deadline of all keys and fields, in milliseconds since the Unix epoch.
     pub fn next_deadline_ms(&self) -> Option<i64> {
         if !self.active_expiry || !self.expiring {
             return None;
@@ -185,6 +195,29 @@ impl Keyspace {
         self.journal.event(EventClass::EXPIRED, "expired", db, &key);
     }
 
+    /// Removes the fields of the hash at a position that are due until then, and the key with the
+    /// last of them.
+    fn expire_fields_at(&mut self, db: usize, position: usize, until_ms: i64) {
+        let table = &mut self.databases[db];
+        let entry = table.entry(position);
+        let (hash, key): (u32, Box<[u8]>) = (entry.hash(), entry.key().into());
+        let Value::Hash(fields) = table.value_mut(position) else {
+            return;
+        };
+        self.stats.expired_fields += fields.remove_due(until_ms) as u64;
+        let is_empty = fields.is_empty();
+        if is_empty {
+            table.remove(position);
+        } else {
+            table.schedule(position);
+        }
+        self.journal.changed(db, hash, &key);
+        self.journal.event(EventClass::HASH, "hexpired", db, &key);
+        if is_empty {
+            self.journal.event(EventClass::GENERIC, "del", db, &key);
+        }
+    }
+
     // ---- memory
 
     /// True if `bytes` more would still fit in the instance.
@@ -219,6 +252,11 @@ impl Keyspace {
     /// How many keys of a database expire.
     pub fn expiring(&self, db: usize) -> usize {
         self.databases[db].expiring()
+    }
+
+    /// How many hashes of a database have fields that expire.
+    pub fn with_expiring_fields(&self, db: usize) -> usize {
+        self.databases[db].with_expiring_fields()
     }
 
     /// How long the keys of a database that expire have left, on average, in milliseconds.
@@ -311,12 +349,16 @@ impl Keyspace {
 
     /// All entries of a database whose time is not up, in no particular order.
     pub fn entries(&self, db: usize) -> impl Iterator<Item = &Entry> {
+        self.records(db).map(|(entry, _)| entry)
+    }
+
+    /// All entries of a database whose time is not up, with when they expire.
+    pub fn records(&self, db: usize) -> impl Iterator<Item = (&Entry, Option<i64>)> {
         let (table, now_ms) = (&self.databases[db], self.now_ms());
         (0..table.len()).filter_map(move |position| {
-            let live = table
-                .deadline_ms(position)
-                .is_none_or(|at_ms| at_ms > now_ms);
-            live.then(|| table.entry(position))
+            let deadline_ms = table.deadline_ms(position);
+            let live = deadline_ms.is_none_or(|at_ms| at_ms > now_ms);
+            live.then(|| (table.entry(position), deadline_ms))
         })
     }
 

@@ -1,7 +1,7 @@
 //! The guard of a write. Handlers change a key through it and do no bookkeeping by hand: what has
 //! to follow a change is done when the guard goes.
 
-use super::{Access, EventClass, Keyspace};
+use super::{Access, Accounting, EventClass, Keyspace};
 use crate::value::{Fields, List, Set, SortedSet, Stream, StringValue, Value, WrongType};
 
 /// A key that a command is about to write, existing or not.
@@ -14,6 +14,17 @@ pub struct Slot<'k> {
     changed: bool,
     /// As how many changes it counts, if it is changed.
     changes: u64,
+    /// Who hears that it is changed.
+    told: Told,
+}
+
+/// Who hears of a change beside those who count it.
+enum Told {
+    /// Who watches the key, and who waits for it.
+    Everyone,
+    /// Who waits for it.
+    Waiters,
+    Nobody,
 }
 
 impl<'k> Slot<'k> {
@@ -37,6 +48,7 @@ impl<'k> Slot<'k> {
             position,
             changed: false,
             changes: 1,
+            told: Told::Everyone,
         }
     }
 
@@ -124,6 +136,22 @@ impl<'k> Slot<'k> {
         self.changed = false;
     }
 
+    /// Counts fields that went because their time was up: INFO shows them.
+    pub fn count_expired_fields(&mut self, fields: usize) {
+        self.keyspace.stats.expired_fields += fields as u64;
+    }
+
+    /// Makes the change one that only counts: who watches the key is not told. So it is with a
+    /// stream's groups, which to Redis are no part of what the key holds.
+    pub fn tell_nobody(&mut self) {
+        self.told = Told::Nobody;
+    }
+
+    /// As [`Slot::tell_nobody`], but who waits for the key has to look again.
+    pub fn tell_waiters_only(&mut self) {
+        self.told = Told::Waiters;
+    }
+
     /// Removes the key and hands out what it held.
     pub fn remove(&mut self) -> Option<Value> {
         let position = self.position.take()?;
@@ -153,6 +181,21 @@ impl<'k> Slot<'k> {
         let expired = self.keyspace.databases[self.db].clear_deadline(position);
         self.changed |= expired;
         expired
+    }
+
+    /// Makes an existing key look as if nobody had used it for so many seconds, unless accesses are
+    /// counted.
+    pub fn unused_for_s(&mut self, seconds: u64) {
+        if self.keyspace.accounting == Accounting::Recency {
+            self.set_access(Access::idle(seconds, self.keyspace.now_s()));
+        }
+    }
+
+    /// Makes an existing key look as if it were used that often, where accesses are counted.
+    pub fn used_as_often(&mut self, frequency: u8) {
+        if self.keyspace.accounting != Accounting::Recency {
+            self.set_access(Access::counted(frequency, self.keyspace.now_s()));
+        }
     }
 
     /// Tells subscribers of keyspace events what happened to this key. Several in the order told.
@@ -208,6 +251,10 @@ types! {
 impl Drop for Slot<'_> {
     #[inline]
     fn drop(&mut self) {
+        // Whether it counts as changed or not: a hash that was handed out is in no order.
+        if let Some(position) = self.position {
+            self.keyspace.databases[self.db].schedule(position);
+        }
         if !self.changed {
             return;
         }
@@ -223,6 +270,11 @@ impl Drop for Slot<'_> {
                 .event(EventClass::GENERIC, "del", self.db, self.key);
         }
         self.keyspace.journal.dirty += self.changes;
-        self.keyspace.journal.changed(self.db, self.hash, self.key);
+        let journal = &mut self.keyspace.journal;
+        match self.told {
+            Told::Everyone => journal.changed(self.db, self.hash, self.key),
+            Told::Waiters => journal.stirred(self.db, self.hash, self.key),
+            Told::Nobody => {}
+        }
     }
 }

@@ -163,6 +163,7 @@ impl Wire {
     }
 
     /// Bytes that are a reply already.
+    #[inline]
     pub fn raw(&mut self, bytes: &[u8]) {
         if self.room(bytes.len()) {
             self.out.extend_from_slice(bytes);
@@ -251,6 +252,11 @@ impl Sink for Wire {
         } else {
             self.line(b'-', text);
         }
+    }
+
+    #[inline]
+    fn ok(&mut self) {
+        self.raw(b"+OK\r\n");
     }
 
     fn integer(&mut self, number: i64) {

@@ -111,8 +111,12 @@ impl Decoder {
     pub fn next(&mut self, bytes: &[u8], limits: Limits) -> Decoded {
         if self.missing == 0 {
             self.spans.clear();
+            if self.short(bytes).is_some() {
+                return Decoded::Request;
+            }
         }
         while self.missing == 0 {
+            self.spans.clear();
             self.start = self.at;
             let step = match bytes.get(self.at) {
                 None => return Decoded::Incomplete,
@@ -129,6 +133,44 @@ impl Decoder {
             Ok(()) => Decoded::Request,
             Err(stop) => stop,
         }
+    }
+
+    /// Takes a whole request of few and short arguments, which nearly all of them are, in one go. `None`
+    /// leaves everything to be parsed step by step. No limit is as low as what is taken here.
+    #[inline]
+    fn short(&mut self, bytes: &[u8]) -> Option<()> {
+        let digit = |byte: u8| usize::from(byte - b'0');
+        let [b'*', count @ b'1'..=b'9', b'\r', _, ..] = *bytes.get(self.at..)? else {
+            return None;
+        };
+        let mut at = self.at + 4;
+        self.spans.clear();
+        for _ in 0..digit(count) {
+            let len = match *bytes.get(at..)? {
+                [b'$', ones @ b'0'..=b'9', b'\r', _, ..] => {
+                    at += 4;
+                    digit(ones)
+                }
+                [b'$', tens @ b'1'..=b'9', ones @ b'0'..=b'9', b'\r', _, ..] => {
+                    at += 5;
+                    10 * digit(tens) + digit(ones)
+                }
+                _ => return None,
+            };
+            let end = at + len;
+            if end + 2 > bytes.len() {
+                return None;
+            }
+            self.spans.push(Span {
+                start: at as u32,
+                end: end as u32,
+            });
+            at = end + 2;
+        }
+        self.start = self.at;
+        self.at = at;
+        self.is_inline = false;
+        Some(())
     }
 
     /// The request that [`Decoder::next`] has found in these bytes.

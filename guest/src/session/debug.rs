@@ -1,12 +1,15 @@
 //! DEBUG: what test suites lean on. Subcommands are told apart here, not in the command table, as in
 //! Redis; one that is not here is unknown.
 
+mod digest;
+mod reload;
+
 use super::buffers::Upkeep;
 use super::{Call, LogLevel, SessionHandler};
 use crate::commands::{Outcome, error, generic, help, options};
+use crate::rdb;
 use crate::resp::{Aggregate, Args, Protocol, Sink};
-use crate::value::list::End;
-use crate::value::{Item, StringValue, Value, number};
+use crate::value::{StringValue, number};
 
 pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[("debug", debug)];
 
@@ -18,6 +21,8 @@ fn debug(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     let name = options::c_text(args.at(1));
     match (name.to_ascii_lowercase().as_slice(), args.len()) {
         (b"change-repl-id", 2) => change_repl_id(call),
+        (b"digest", 2) => digest::digest(call),
+        (b"digest-value", 2..) => digest::digest_value(call, args.from(2)),
         (b"dict-resizing", 3) => accept(call),
         (b"error", 3) => error(call, args.at(2)),
         (b"help", 2) => help(call),
@@ -27,6 +32,7 @@ fn debug(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
         (b"populate", 3..=5) => populate(call, args),
         (b"protocol", 3) => protocol(call, args.at(2)),
         (b"quicklist-packed-threshold", 3) => quicklist_packed_threshold(call, args.at(2)),
+        (b"reload", 2..) => reload::reload(call, args.from(2)),
         (b"replybuffer", 4) => replybuffer(call, args),
         (b"set-active-expire", 3) => set_active_expire(call, args.at(2)),
         (b"sleep", 3) => sleep(call, args.at(2)),
@@ -78,45 +84,12 @@ fn object(call: &mut Call<'_>, key: &[u8]) -> Outcome {
         "Value at:0x7f0000000000 refcount:{} encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
         generic::refcount(value, &server.config),
         value.encoding(),
-        serialized_len(value),
+        rdb::serialized_len(value, server.config.rdbcompression),
         entry.access().raw(),
         generic::idle_s(entry, now_s),
     );
     call.reply.simple(&line);
     Ok(())
-}
-
-/// How long the value would be in an RDB file that is not compressed.
-fn serialized_len(value: &Value) -> usize {
-    match value {
-        Value::String(string) => serialized_string_len(string),
-        // Roughly, until the format itself is written.
-        Value::List(list) => list.items(End::Left).map(serialized_item_len).sum(),
-        Value::Set(set) => set.items().map(serialized_item_len).sum(),
-        Value::Hash(_) | Value::SortedSet(_) | Value::Stream(_) => value.heap_bytes(),
-    }
-}
-
-fn serialized_item_len(item: Item<'_>) -> usize {
-    serialized_string_len(&StringValue::plain(&item.bytes()))
-}
-
-fn serialized_string_len(string: &StringValue) -> usize {
-    // Short digits are stored as a number, whatever the encoding in memory.
-    let number = if string.len() <= 11 {
-        string.to_i64()
-    } else {
-        None
-    };
-    let len = string.len();
-    match number {
-        Some(-0x80..=0x7f) => 2,
-        Some(-0x8000..=0x7fff) => 3,
-        Some(-0x8000_0000..=0x7fff_ffff) => 5,
-        _ if len < 1 << 6 => 1 + len,
-        _ if len < 1 << 14 => 2 + len,
-        _ => 5 + len,
-    }
 }
 
 /// DEBUG POPULATE count [prefix [size]]
@@ -364,22 +337,6 @@ mod tests {
                 "{}",
                 String::from_utf8_lossy(text)
             );
-        }
-    }
-
-    #[test]
-    fn serialized_lengths_are_those_of_an_rdb_file() {
-        let lengths: [(&[u8], usize); 7] = [
-            (b"5", 2),
-            (b"300", 3),
-            (b"70000", 5),
-            (b"9000000000", 11),
-            (b"hello", 6),
-            (b"abcdefghijklmnopqrstuvwxyz", 27),
-            (&[b'x'; 64], 66),
-        ];
-        for (text, length) in lengths {
-            assert_eq!(serialized_len(&StringValue::new(text).into()), length);
         }
     }
 }

@@ -68,14 +68,19 @@ impl Server {
         if journal.is_empty() {
             return;
         }
+        self.is_unsettled = true;
         let events = std::mem::take(&mut journal.events);
         let changes = std::mem::take(&mut journal.changes);
+        let stirred = std::mem::take(&mut journal.stirred);
         journal.flushed = false;
         for event in &events {
             self.publish_event(event);
         }
         for (db, key) in &changes {
             self.touch_watched(*db, key);
+            self.waiters.changed(*db, key);
+        }
+        for (db, key) in &stirred {
             self.waiters.changed(*db, key);
         }
     }
@@ -92,18 +97,7 @@ impl Server {
         }
     }
 
-    /// True if there is nothing left to do after a command.
-    #[inline]
-    pub fn is_settled(&self) -> bool {
-        self.mail.is_empty()
-            && self.keyspace.journal.is_empty()
-            && !self.waiters.has_ready()
-            && self.unblocked.is_empty()
-            && !self.is_pause_over()
-    }
-
     /// True if there are commands left from a pause that is over.
-    #[inline]
     fn is_pause_over(&self) -> bool {
         self.pause.is_none() && self.waiters.has_postponed()
     }
@@ -119,10 +113,11 @@ impl Server {
                 self.serve_ready(out);
             } else if self.is_pause_over() {
                 self.run_postponed(out);
-            } else if self.is_settled() {
+            } else if self.mail.is_empty() && self.keyspace.journal.is_empty() {
                 break;
             }
         }
+        self.is_unsettled = false;
     }
 
     /// Posts what is written to others by now.
@@ -144,7 +139,7 @@ impl Server {
         {
             self.end_pause();
         }
-        if !self.is_settled() {
+        if self.is_unsettled || !self.keyspace.journal.is_empty() {
             self.settle(out);
         }
     }

@@ -39,11 +39,6 @@ impl Server {
 #[inline]
 pub fn run(server: &mut Server, connection: Connection, args: Args<'_>, wire: &mut Wire) {
     let start = wire.len();
-    if is_http(args.at(0)) {
-        server.log(LogLevel::Warning, ATTACK);
-        server.close(connection, false);
-        return;
-    }
     if server.config.maxmemory_clients != 0 {
         server.evict_clients();
         if server.clients.get(connection).is_none() {
@@ -52,12 +47,27 @@ pub fn run(server: &mut Server, connection: Connection, args: Args<'_>, wire: &m
     }
     match admit(server, connection, args) {
         Ok(command) => submit(server, connection, command, args, wire, start),
-        Err(refused) => {
-            let refused = server.refuse_in_transaction(connection, args, refused);
-            answer_error(server, &refused, wire, start);
-        }
+        Err(refused) => refuse(server, connection, args, refused, wire, start),
     }
     finish(server, connection, wire, start);
+}
+
+#[cold]
+fn refuse(
+    server: &mut Server,
+    connection: Connection,
+    args: Args<'_>,
+    refused: CommandError,
+    wire: &mut Wire,
+    start: usize,
+) {
+    if is_http(args.at(0)) {
+        server.log(LogLevel::Warning, ATTACK);
+        server.close(connection, false);
+        return;
+    }
+    let refused = server.refuse_in_transaction(connection, args, refused);
+    answer_error(server, &refused, wire, start);
 }
 
 /// Queues the command, puts it off, or executes it.
@@ -89,7 +99,7 @@ fn submit(
     client.buffers.requested(client.request_bytes);
     match execute(server, connection, Caller::Client, command, args, wire) {
         Ok(None) => {}
-        Ok(Some(wait)) => server.park(connection, Parked::new(command, args, Why::Keys(wait))),
+        Ok(Some(wait)) => server.park(connection, Parked::new(command, args, Why::Keys(*wait))),
         Err(failed) => answer_error(server, &failed, wire, start),
     }
 }
@@ -115,7 +125,7 @@ pub fn run_again(
     match execute(server, connection, again, parked.command, args, wire) {
         Ok(None) => {}
         Ok(Some(wait)) => {
-            server.park_again(connection, parked, wait);
+            server.park_again(connection, parked, *wait);
             return false;
         }
         Err(failed) => answer_error(server, &failed, wire, start),
@@ -124,6 +134,7 @@ pub fn run_again(
     true
 }
 
+#[cold]
 fn answer_error(server: &mut Server, error: &CommandError, wire: &mut Wire, start: usize) {
     server.stats.error(error.code());
     wire.truncate(start);
@@ -155,11 +166,9 @@ pub fn finish(server: &mut Server, connection: Connection, wire: &mut Wire, star
 }
 
 /// How requests of a browser begin, tricked into talking to us by a page: what else it sends, a page
-/// may have chosen.
-#[inline]
+/// may have chosen. Neither is a command.
 fn is_http(name: &[u8]) -> bool {
-    matches!(name.first(), Some(b'p' | b'P' | b'h' | b'H'))
-        && (name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:"))
+    name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
 }
 
 const ATTACK: &str = "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or \
@@ -170,23 +179,36 @@ const ATTACK: &str = "Possible SECURITY ATTACK detected. It looks like somebody 
 #[inline]
 pub fn find(server: &mut Server, args: Args<'_>) -> Result<Command, CommandError> {
     let name = args.at(0);
-    let Some(command) = table::lookup(name).filter(|spec| handlers::is_built(spec)) else {
+    let Some(mut spec) = table::lookup(name) else {
         return Err(error::unknown_command(name, args.from(1).iter()));
     };
-    let spec = if command.has_subcommands() && args.len() > 1 {
-        let sub = command.subcommand(args.at(1));
-        sub.filter(|sub| handlers::is_built(sub))
-            .ok_or_else(|| error::unknown_subcommand(args.at(1), command.name))?
-    } else {
-        command
-    };
+    if spec.has_subcommands() {
+        spec = find_subcommand(spec, args)?;
+    }
     match handlers::of(spec) {
         Some(handler) if spec.arity_fits(args.len()) => Ok(Command { spec, handler }),
+        None if !handlers::is_built(spec) => Err(error::unknown_command(name, args.from(1).iter())),
         _ => {
             server.stats.rejected(spec.id);
             Err(error::wrong_arity(spec.name))
         }
     }
+}
+
+fn find_subcommand(
+    command: &'static CommandSpec,
+    args: Args<'_>,
+) -> Result<&'static CommandSpec, CommandError> {
+    let Some(name) = args.get(1) else {
+        return Ok(command);
+    };
+    if !handlers::is_built(command) {
+        return Ok(command);
+    }
+    command
+        .subcommand(name)
+        .filter(|sub| handlers::is_built(sub))
+        .ok_or_else(|| error::unknown_subcommand(name, command.name))
 }
 
 /// Whether this client may run this command now.
@@ -213,10 +235,10 @@ fn check(
         return Err(error::NO_AUTH);
     }
     let client = server.clients.current(connection);
-    if client.transaction.is_some() && spec.flags.contains(Flags::NO_MULTI) {
-        return Err(error::NOT_IN_A_TRANSACTION);
-    }
     let (db, is_confined) = (client.db, client.hears_messages_only());
+    if client.transaction.is_some() {
+        check_in_transaction(spec)?;
+    }
     check_memory(server, connection, db, spec, args)?;
     if server.master.is_some() {
         let queued = server.flags_of_exec(connection, spec);
@@ -224,6 +246,14 @@ fn check(
     }
     if is_confined && !spec.flags.contains(Flags::RUNS_WHILE_SUBSCRIBED) {
         return Err(error::only_while_subscribed(spec.name));
+    }
+    Ok(())
+}
+
+#[cold]
+fn check_in_transaction(spec: &'static CommandSpec) -> Outcome {
+    if spec.flags.contains(Flags::NO_MULTI) {
+        return Err(error::NOT_IN_A_TRANSACTION);
     }
     Ok(())
 }
@@ -266,7 +296,7 @@ pub fn execute(
     command: Command,
     args: Args<'_>,
     reply: &mut dyn Sink,
-) -> Result<Option<Wait>, CommandError> {
+) -> Result<Option<Box<Wait>>, CommandError> {
     let Command { spec, handler } = command;
     let client = server.clients.current(connection);
     let db = client.db;

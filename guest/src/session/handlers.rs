@@ -3,7 +3,8 @@
 
 use super::{
     SessionHandler, client_command, command, config, connection, debug, info, latency, lolwut,
-    modules, monitor, pause, pubsub, replication, shutdown, slowlog, transactions,
+    memory_command, modules, monitor, pause, persistence, pubsub, replication, shutdown, slowlog,
+    transactions,
 };
 use crate::commands::table::{COMMANDS, COUNT, CommandSpec};
 use crate::commands::{
@@ -51,8 +52,10 @@ static HANDLERS: [Option<Handler>; COUNT] = {
     session(&mut table, pubsub::HANDLERS);
     session(&mut table, replication::HANDLERS);
     session(&mut table, transactions::HANDLERS);
+    session(&mut table, memory_command::HANDLERS);
     session(&mut table, shutdown::HANDLERS);
     session(&mut table, slowlog::HANDLERS);
+    session(&mut table, persistence::HANDLERS);
     table
 };
 

@@ -5,6 +5,7 @@
 use std::fmt::Display;
 use std::io::Write as _;
 
+use super::memory_command::{Figures, ratio};
 use super::pubsub::Kind;
 use super::{Call, Client, REDIS_VERSION, Server, SessionHandler};
 use crate::commands::Outcome;
@@ -90,14 +91,6 @@ impl Page {
     }
 }
 
-fn ratio(part: u64, whole: u64) -> f64 {
-    if whole == 0 {
-        0.0
-    } else {
-        part as f64 / whole as f64
-    }
-}
-
 fn server(server: &Server, page: &mut Page) {
     let config = &server.config;
     let now_us = server.now_us();
@@ -177,32 +170,22 @@ fn clients(server: &Server, page: &mut Page) {
 }
 
 fn memory(server: &Server, page: &mut Page) {
-    // What this answer takes itself is not in use when it is read.
-    let used = server.used_memory() - page.0.capacity() as u64;
-    let held_elsewhere = crate::memory::held_elsewhere(server.clients.unsent_bytes());
-    let resident = crate::memory::resident() as u64 + held_elsewhere;
-    let peak = server.stats.memory_peak.max(used);
-    let at_start = server.stats.memory_at_start.min(used);
-    let clients: u64 = server
-        .clients
-        .by_id()
-        .iter()
-        .map(|(_, client)| server.figures(client).tot_mem)
-        .sum();
-    let overhead = (at_start + clients).min(used);
-    let dataset = used - overhead;
+    let figures = Figures::beside(server, page.0.capacity());
+    let (used, resident, peak) = (figures.used, figures.resident, figures.peak);
     page.bytes("used_memory", used);
     page.bytes("used_memory_rss", resident);
     page.bytes("used_memory_peak", peak);
     page.field(
         "used_memory_peak_perc",
-        format_args!("{:.2}%", 100.0 * ratio(used, peak)),
+        format_args!("{:.2}%", figures.peak_percentage()),
     );
-    page.field("used_memory_overhead", overhead);
-    page.field("used_memory_startup", at_start);
-    page.field("used_memory_dataset", dataset);
-    let part = 100.0 * ratio(dataset, used - at_start);
-    page.field("used_memory_dataset_perc", format_args!("{part:.2}%"));
+    page.field("used_memory_overhead", figures.overhead);
+    page.field("used_memory_startup", figures.at_start);
+    page.field("used_memory_dataset", figures.dataset());
+    page.field(
+        "used_memory_dataset_perc",
+        format_args!("{:.2}%", figures.dataset_percentage()),
+    );
     page.field("allocator_allocated", used);
     page.field("allocator_active", resident);
     page.field("allocator_resident", resident);
@@ -226,10 +209,10 @@ fn memory(server: &Server, page: &mut Page) {
     page.bytes("used_memory_scripts", 0);
     page.bytes("maxmemory", server.config.maxmemory);
     page.field("maxmemory_policy", server.config.maxmemory_policy.name());
-    let slack = resident.saturating_sub(used);
+    let slack = figures.slack();
     page.field(
         "allocator_frag_ratio",
-        format_args!("{:.2}", ratio(resident, used)),
+        format_args!("{:.2}", figures.fragmentation()),
     );
     page.field("allocator_frag_bytes", slack);
     page.field("allocator_rss_ratio", "1.00");
@@ -238,7 +221,7 @@ fn memory(server: &Server, page: &mut Page) {
     page.field("rss_overhead_bytes", 0);
     page.field(
         "mem_fragmentation_ratio",
-        format_args!("{:.2}", ratio(resident, used)),
+        format_args!("{:.2}", figures.fragmentation()),
     );
     page.field("mem_fragmentation_bytes", slack);
     page.zeros(&[
@@ -248,7 +231,7 @@ fn memory(server: &Server, page: &mut Page) {
         "mem_replica_full_sync_buffer",
         "mem_clients_slaves",
     ]);
-    page.field("mem_clients_normal", clients);
+    page.field("mem_clients_normal", figures.clients);
     page.zeros(&["mem_cluster_links", "mem_aof_buffer"]);
     page.field("mem_allocator", "dlmalloc");
     page.zeros(&[
@@ -270,17 +253,24 @@ fn persistence(server: &Server, page: &mut Page) {
     page.field("current_fork_perc", "0.00");
     page.zeros(&["current_save_keys_processed", "current_save_keys_total"]);
     page.field("rdb_changes_since_last_save", server.keyspace.journal.dirty);
-    page.field("rdb_bgsave_in_progress", 0);
-    page.field("rdb_last_save_time", server.started_us / 1_000_000);
-    page.field("rdb_last_bgsave_status", "ok");
-    page.field("rdb_last_bgsave_time_sec", -1);
-    page.field("rdb_current_bgsave_time_sec", -1);
-    page.zeros(&[
-        "rdb_saves",
-        "rdb_last_cow_size",
-        "rdb_last_load_keys_expired",
-        "rdb_last_load_keys_loaded",
-    ]);
+    let images = &server.persistence;
+    let since_us = images.background_since_us();
+    page.field("rdb_bgsave_in_progress", u8::from(since_us.is_some()));
+    page.field("rdb_last_save_time", images.saved_us / 1_000_000);
+    page.field(
+        "rdb_last_bgsave_status",
+        if images.failed { "err" } else { "ok" },
+    );
+    let seconds = |seconds: Option<u64>| seconds.map_or(-1, |seconds| seconds as i64);
+    page.field("rdb_last_bgsave_time_sec", seconds(images.took_s));
+    page.field(
+        "rdb_current_bgsave_time_sec",
+        seconds(since_us.map(|since_us| (server.now_us() - since_us) / 1_000_000)),
+    );
+    page.field("rdb_saves", images.saves);
+    page.field("rdb_last_cow_size", 0);
+    page.field("rdb_last_load_keys_expired", images.loaded_expired);
+    page.field("rdb_last_load_keys_loaded", images.loaded);
     // `appendonly yes` is taken, but nothing is written: a sandbox has no files.
     page.zeros(&[
         "aof_enabled",
@@ -331,12 +321,8 @@ fn stats(server: &Server, page: &mut Page) {
     page.field("instantaneous_input_repl_kbps", "0.00");
     page.field("instantaneous_output_repl_kbps", "0.00");
     page.field("rejected_connections", stats.refused_connections);
-    page.zeros(&[
-        "sync_full",
-        "sync_partial_ok",
-        "sync_partial_err",
-        "expired_subkeys",
-    ]);
+    page.zeros(&["sync_full", "sync_partial_ok", "sync_partial_err"]);
+    page.field("expired_subkeys", keys.expired_fields);
     page.field("expired_keys", keys.expired);
     page.field("expired_stale_perc", "0.00");
     page.zeros(&[
@@ -506,9 +492,10 @@ fn keyspace(server: &Server, page: &mut Page) {
         let (keys, expires) = (server.keyspace.len(db), server.keyspace.expiring(db));
         if keys > 0 {
             let ttl_ms = server.keyspace.average_ttl_ms(db);
+            let hashes = server.keyspace.with_expiring_fields(db);
             page.field(
                 format_args!("db{db}"),
-                format_args!("keys={keys},expires={expires},avg_ttl={ttl_ms},subexpiry=0"),
+                format_args!("keys={keys},expires={expires},avg_ttl={ttl_ms},subexpiry={hashes}"),
             );
         }
     }

@@ -20,10 +20,12 @@ mod info;
 mod latency;
 mod limits;
 mod lolwut;
+mod memory_command;
 mod modules;
 mod monitor;
 mod output;
 mod pause;
+mod persistence;
 mod pubsub;
 mod redaction;
 mod replication;
@@ -39,6 +41,7 @@ pub use client::{Client, Clients, IMPLICIT, Input, ReplyMode, Transport};
 pub use command::commands_markdown;
 pub use gate::run;
 pub use output::{Delivery, Output};
+pub use persistence::{ImageFile, Persistence, Saved};
 pub use stats::Stats;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -115,6 +118,8 @@ pub struct Server {
     pub started_us: u64,
     /// 40 hexadecimal digits, from the seed.
     pub run_id: String,
+    /// What is known of images of the data.
+    pub persistence: Persistence,
     /// Until when nothing is answered (`DEBUG SLEEP`), in microseconds since the Unix epoch.
     pub asleep_until_us: Option<u64>,
     /// Microseconds that commands were told to take, since the start.
@@ -135,6 +140,8 @@ pub struct Server {
     pub master: Option<Master>,
     /// Who is told of every command.
     pub monitors: Vec<Connection>,
+    /// Something is left to do for others once the command that runs is answered.
+    pub is_unsettled: bool,
     /// Messages written by the command that runs.
     pub mail: Mail,
     /// Whose waiting the command that runs ends, and with which error.
@@ -170,6 +177,7 @@ impl Server {
         facts: Vec<(String, String)>,
     ) -> Self {
         let run_id = (0..40).map(|_| rng.digit(16)).collect();
+        let persistence = Persistence::since(keyspace.now_us());
         Server {
             started_us: keyspace.now_us(),
             config,
@@ -179,6 +187,7 @@ impl Server {
             rng,
             facts,
             run_id,
+            persistence,
             asleep_until_us: None,
             elapsed_us: 0,
             slowlog: SlowLog::default(),
@@ -189,6 +198,7 @@ impl Server {
             pubsub: PubSub::default(),
             master: None,
             monitors: Vec::new(),
+            is_unsettled: false,
             mail: Mail::default(),
             unblocked: Vec::new(),
             backlog: VecDeque::new(),
@@ -238,6 +248,11 @@ impl Server {
         }
     }
 
+    /// True while nothing is answered.
+    pub fn is_paused(&self) -> bool {
+        self.asleep_until_us.is_some() || self.persistence.is_waited_for()
+    }
+
     /// Answers nothing for so long, behind what it sleeps already: input is kept, and the reply of the
     /// command that asked for it is held back.
     pub fn sleep_for_us(&mut self, duration_us: u64) {
@@ -275,7 +290,7 @@ pub struct Call<'a> {
     /// Whether the caller can wait.
     pub may_wait: bool,
     /// Set by a command that has to wait, instead of a reply.
-    pub wait: Option<Wait>,
+    pub wait: Option<Box<Wait>>,
 }
 
 impl Call<'_> {
@@ -287,7 +302,7 @@ impl Call<'_> {
     /// Waits, or where nobody can answers that there is nothing.
     pub fn wait_for(&mut self, wait: Wait) {
         if self.may_wait {
-            self.wait = Some(wait);
+            self.wait = Some(Box::new(wait));
         } else {
             wait.nothing.write(self.reply);
         }

@@ -141,6 +141,7 @@ impl Server {
 
     /// Sends a message to a connection, behind the reply to the command that runs.
     pub fn send_message(&mut self, connection: Connection, message: Message) {
+        self.is_unsettled = true;
         self.mail.letters.push(Delivery {
             connection,
             start: message.start,

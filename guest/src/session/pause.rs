@@ -38,6 +38,7 @@ impl Server {
     /// Ends a pause: what was put off runs once this command is answered.
     pub(super) fn end_pause(&mut self) {
         self.pause = None;
+        self.is_unsettled = true;
         self.keyspace.set_expiring(true);
     }
 }

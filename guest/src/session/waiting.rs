@@ -298,6 +298,7 @@ impl Server {
             .and_then(|client| client.parked.as_ref())
             .is_some_and(|parked| parked.wait().is_some());
         if waits {
+            self.is_unsettled = true;
             self.unblocked.push((connection, error));
         }
         waits

@@ -2,7 +2,11 @@
 //! single large element. Nodes are filled, split and joined as Redis does it, since whether a list
 //! that shrinks is one listpack again depends on how its elements lie. Knows no key and no command.
 
+mod layout;
+
 use std::collections::VecDeque;
+
+pub use layout::Part;
 
 use super::listpack::{self, FRAME_BYTES, Item, Listpack, Needle};
 

@@ -1,9 +1,12 @@
 //! Pure data structures and the numbers and patterns of Redis. Knows no key, no time, no command.
 
+pub mod deadlines;
 pub mod dense;
 pub mod fields;
+pub mod geohash;
 pub mod glob;
 pub mod hash;
+pub mod hyperloglog;
 pub mod list;
 pub mod listpack;
 pub mod number;

@@ -1,0 +1,1 @@
+//! What the sorted set commands answer, count and tell, as Redis 8.0.2 does.
