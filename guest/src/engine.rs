@@ -6,7 +6,7 @@
 use crate::config::Config;
 use crate::keyspace::Keyspace;
 use crate::resp::{Decoded, Limits, Sink as _};
-use crate::session::{self, Client, Connection, IMPLICIT, Output, Saved, Server};
+use crate::session::{self, Buffers, Client, Connection, IMPLICIT, Output, Saved, Server};
 
 pub use crate::session::{Close, Delivery, ImageFile, LogLevel, LogLine, Transport};
 
@@ -80,6 +80,7 @@ impl Engine {
         keyspace.set_now_us(options.now_us);
         let mut server = Server::new(config, keyspace, rng, options.facts);
         server.listen_to_events();
+        server.remember_accesses();
         Engine {
             server,
             out: Output::default(),
@@ -154,8 +155,10 @@ impl Engine {
         if !self.server.is_paused() {
             self.server.fall_due(&mut self.out);
         }
+        self.server.go_on_evicting();
         self.server.save_if_due();
         self.server.close_idle();
+        self.server.check_soft_limits();
         self.run_backlog();
         Batch { engine: self }
     }
@@ -184,13 +187,21 @@ impl Engine {
             authenticated: server.config.requirepass.is_empty(),
             connected_us: now_us,
             active_us: now_us,
+            buffers: Buffers::new(now_us),
             ..Client::default()
         };
         server.clients.insert(connection, client);
+        server.count_memory(connection);
     }
 
     /// Takes bytes in and runs every request they complete.
     fn receive(&mut self, connection: Connection, bytes: &[u8]) {
+        self.server.receives(connection, bytes.len());
+        self.take_in(connection, bytes);
+        self.server.received(connection);
+    }
+
+    fn take_in(&mut self, connection: Connection, bytes: &[u8]) {
         let now_us = self.server.now_us();
         let query_limit = self.server.config.client_query_buffer_limit;
         let must_wait = self.must_wait(connection);
@@ -270,6 +281,8 @@ impl Engine {
         let (server, out) = (&mut self.server, &mut self.out);
         let client = server.clients.get_mut(connection)?;
         let protocol = client.protocol;
+        client.input.reading_bytes = bytes.len();
+        server.step_bytes = out.wire.capacity();
         let mut decoder = std::mem::take(&mut client.input.decoder);
         let mut start = out.begin(server, protocol);
         let mut put_off = false;
@@ -340,7 +353,7 @@ impl Engine {
         }
         out.attribute(server, connection, start);
         let client = server.clients.get_mut(connection)?;
-        client.request_bytes = 0;
+        (client.request_bytes, client.request_args) = (0, 0);
         let consumed = decoder.consumed();
         client.input.decoder = decoder;
         if put_off {
@@ -462,8 +475,18 @@ impl Engine {
             if let Some(client) = self.server.clients.get_mut(send.connection) {
                 // Nothing waits in the host but what it has told of, and what follows that.
                 let sent = std::mem::take(&mut client.sending_bytes);
-                client.unsent_bytes += if client.unsent_bytes > 0 { sent } else { 0 };
+                let before = client.unsent_bytes;
+                client.buffers.replied(before + sent);
+                if before > 0 && sent > 0 {
+                    self.server
+                        .clients
+                        .set_unsent(send.connection, before + sent);
+                    self.server.count_memory(send.connection);
+                }
             }
+        }
+        if self.server.config.maxmemory_clients != 0 {
+            self.server.evict_clients();
         }
         Effects {
             image: self.server.persistence.image.take(),
@@ -484,7 +507,7 @@ impl Engine {
         if server.is_paused() {
             return None;
         }
-        if !server.backlog.is_empty() {
+        if !server.backlog.is_empty() || server.eviction.is_under_way {
             return Some(server.now_us());
         }
         let deadline_us = server
@@ -496,6 +519,7 @@ impl Engine {
             server.waiters.next_timeout_us(),
             server.pause.map(|pause| pause.until_us),
             server.next_idle_check_us(),
+            server.soft_limit_check_us,
             server.next_save_us(),
         ]
         .into_iter()
@@ -533,10 +557,10 @@ impl Batch<'_> {
 
     /// Bytes wait in the host.
     pub fn unsent(&mut self, connection: Connection, bytes: u64) {
-        if let Some(client) = self.engine.server.clients.get_mut(connection) {
-            client.unsent_bytes = bytes;
-        }
-        self.engine.server.check_output_limit(connection);
+        let server = &mut self.engine.server;
+        server.clients.set_unsent(connection, bytes);
+        server.count_memory(connection);
+        server.check_output_limit(connection);
     }
 
     /// The image of that number was written, or could not be.

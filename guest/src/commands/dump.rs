@@ -3,7 +3,6 @@
 #[cfg(test)]
 mod tests;
 
-use super::generic::is_lfu;
 use super::{CommandError, Context, DataHandler, Outcome, error, options};
 use crate::keyspace::EventClass;
 use crate::rdb::{self, Refused, Shapes, Unreadable};
@@ -119,10 +118,11 @@ fn restore(ctx: &mut Context, args: Args) -> Outcome {
         if let Some(at_ms) = deadline_ms {
             slot.expire_at_ms(at_ms);
         }
-        if let Some(idle_s) = restore.idle_s
-            && !is_lfu(ctx.config)
-        {
+        if let Some(idle_s) = restore.idle_s {
             slot.unused_for_s(idle_s);
+        }
+        if let Some(frequency) = restore.frequency {
+            slot.used_as_often(frequency);
         }
         slot.event(EventClass::GENERIC, "restore");
     }

@@ -70,7 +70,6 @@ errors! {
     INVALID_SECOND_DB = "ERR invalid second DB index";
     IS_LFU = "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
     NOT_LFU = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
-    FREQUENCY_NOT_COUNTED = "ERR access frequency is not counted by this server yet";
     DEBUG_NOT_ALLOWED = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.";
     NO_SUCH_PROTOCOL_TYPE = "ERR Wrong protocol type name. Please use one of the following: string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false";
     RESP2_UNSUPPORTED = "ERR RESP2 is not supported by this command";
@@ -180,6 +179,7 @@ errors! {
     XAUTOCLAIM_MIN_IDLE = "ERR Invalid min-idle-time argument for XAUTOCLAIM";
     XAUTOCLAIM_COUNT = "ERR COUNT must be > 0";
     XAUTOCLAIM_COUNT_TOO_HIGH = "ERR Insufficient memory, failed allocating transient memory, COUNT too high.";
+    SLOWLOG_COUNT = "ERR count should be greater than or equal to -1";
     NO_KEY_ARGUMENTS = "ERR The command has no key arguments";
     NOT_A_HYPERLOGLOG = "WRONGTYPE Key is not a valid HyperLogLog string value.";
     CORRUPT_HYPERLOGLOG = "INVALIDOBJ Corrupted HLL object detected";
@@ -222,6 +222,12 @@ errors! {
     ANY_WITHOUT_COUNT = "ERR the ANY argument requires COUNT argument";
     GEORADIUS_STORE_WITH = "ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
     GEOSEARCHSTORE_WITH = "ERR GEOSEARCHSTORE is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
+}
+
+/// `ERR No samples available for event 'x'`
+pub fn no_latency_samples(event: &[u8]) -> CommandError {
+    let text = b"ERR No samples available for event '";
+    CommandError::worded([text, c_text(event), b"'"].concat())
 }
 
 /// `ERR Unrecognized REPLCONF option: x`

@@ -1,13 +1,18 @@
 //! The keyspace: databases, expiry, memory, and the guard through which every write goes. Knows no
 //! client and no protocol.
 
+mod access;
+mod eviction;
 #[cfg(test)]
 mod field_tests;
 mod journal;
+mod recency;
 mod restoring;
 mod slot;
 mod table;
 
+pub use access::{Access, Accounting, Pace};
+pub use eviction::Candidates;
 pub use journal::{Event, EventClass, Journal};
 pub use restoring::Restored;
 pub use slot::Slot;
@@ -30,6 +35,8 @@ pub struct KeyspaceStats {
     pub expired: u64,
     /// Fields of hashes gone because their time was up.
     pub expired_fields: u64,
+    /// Keys gone to make room.
+    pub evicted: u64,
 }
 
 /// What one SCAN step found.
@@ -54,6 +61,12 @@ pub struct Keyspace {
     expiring: bool,
     /// Whether reads mark keys as accessed (`CLIENT NO-TOUCH`).
     touching: bool,
+    /// What is remembered of accesses.
+    accounting: Accounting,
+    /// Whether the exact order of last use is kept.
+    in_order: bool,
+    /// Whether an access makes a counter grow.
+    rng: fastrand::Rng,
     /// What happened since the gate last looked.
     pub journal: Journal,
     /// Counters.
@@ -73,6 +86,10 @@ impl Keyspace {
             active_expiry: true,
             expiring: true,
             touching: true,
+            accounting: Accounting::default(),
+            in_order: false,
+            // Another sequence than the one that hashing begins with.
+            rng: fastrand::Rng::with_seed(!seed),
             journal: Journal::default(),
             stats: KeyspaceStats::default(),
         }
@@ -91,8 +108,9 @@ impl Keyspace {
         (self.now_us / 1000) as i64
     }
 
+    /// Seconds since the Unix epoch.
     #[inline]
-    fn now_s(&self) -> u32 {
+    pub fn now_s(&self) -> u32 {
         (self.now_us / 1_000_000) as u32
     }
 
@@ -147,6 +165,25 @@ impl Keyspace {
     /// Whether the next commands mark keys as accessed.
     pub fn set_touching(&mut self, on: bool) {
         self.touching = on;
+    }
+
+    /// Says what is to be remembered of accesses from now on.
+    pub fn set_accounting(&mut self, accounting: Accounting) {
+        self.accounting = accounting;
+    }
+
+    /// What is remembered of accesses.
+    pub fn accounting(&self) -> Accounting {
+        self.accounting
+    }
+
+    #[inline]
+    fn touch(&mut self, db: usize, position: usize) {
+        if self.touching {
+            let (accounting, now_s) = (self.accounting, self.now_s());
+            let rng = &mut self.rng;
+            self.databases[db].touch(position, |access| access.again(accounting, now_s, rng));
+        }
     }
 
     fn expire_at(&mut self, db: usize, position: usize) {
@@ -236,10 +273,7 @@ impl Keyspace {
         match self.live(db, key) {
             Some(position) => {
                 self.stats.hits += 1;
-                if self.touching {
-                    let now_s = self.now_s();
-                    self.databases[db].touch(position, now_s);
-                }
+                self.touch(db, position);
                 Some(self.databases[db].entry(position).value())
             }
             None => {
@@ -433,7 +467,7 @@ impl Keyspace {
         events: [&'static str; 2],
     ) -> bool {
         let mut source = self.write(from.0, from.1);
-        let deadline_ms = source.deadline_ms();
+        let (deadline_ms, access) = (source.deadline_ms(), source.access());
         let Some(value) = source.remove() else {
             return false;
         };
@@ -444,6 +478,9 @@ impl Keyspace {
         target.put(value);
         if let Some(at_ms) = deadline_ms {
             target.expire_at_ms(at_ms);
+        }
+        if let Some(access) = access {
+            target.set_access(access);
         }
         drop(target);
         // Two guards have counted what is one change.
@@ -459,6 +496,7 @@ impl Keyspace {
     pub fn clear(&mut self, db: usize) -> usize {
         self.tell_wanted(db, &[db]);
         let table = std::mem::take(&mut self.databases[db]);
+        self.keep_order(self.in_order);
         self.journal.flushed = true;
         self.journal.dirty += table.len() as u64;
         table.len()

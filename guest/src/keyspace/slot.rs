@@ -1,7 +1,7 @@
 //! The guard of a write. Handlers change a key through it and do no bookkeeping by hand: what has
 //! to follow a change is done when the guard goes.
 
-use super::{EventClass, Keyspace};
+use super::{Access, Accounting, EventClass, Keyspace};
 use crate::value::{Fields, List, Set, SortedSet, Stream, StringValue, Value, WrongType};
 
 /// A key that a command is about to write, existing or not.
@@ -36,9 +36,8 @@ impl<'k> Slot<'k> {
             if keyspace.is_due(db, found) {
                 keyspace.expire_at(db, found);
                 position = None;
-            } else if keyspace.touching {
-                let now_s = keyspace.now_s();
-                keyspace.databases[db].touch(found, now_s);
+            } else {
+                keyspace.touch(db, found);
             }
         }
         Slot {
@@ -103,13 +102,26 @@ impl<'k> Slot<'k> {
         match self.position {
             Some(position) => *self.keyspace.databases[self.db].value_mut(position) = value,
             None => {
-                let now_s = self.keyspace.now_s();
+                let access = Access::new(self.keyspace.accounting, self.keyspace.now_s());
                 let table = &mut self.keyspace.databases[self.db];
-                self.position = Some(table.insert(self.hash, self.key, value, now_s));
+                self.position = Some(table.insert(self.hash, self.key, value, access));
                 self.keyspace
                     .journal
                     .event(EventClass::NEW, "new", self.db, self.key);
             }
+        }
+    }
+
+    /// What is known of the accesses to the key, this one included.
+    pub fn access(&self) -> Option<Access> {
+        let entry = |position| self.keyspace.databases[self.db].entry(position);
+        self.position.map(|position| entry(position).access())
+    }
+
+    /// Makes it what was known of the accesses to another key that this one was.
+    pub fn set_access(&mut self, access: Access) {
+        if let Some(position) = self.position {
+            self.keyspace.databases[self.db].set_access(position, access);
         }
     }
 
@@ -171,12 +183,18 @@ impl<'k> Slot<'k> {
         expired
     }
 
-    /// Makes an existing key look as if nobody had used it for so many seconds.
+    /// Makes an existing key look as if nobody had used it for so many seconds, unless accesses are
+    /// counted.
     pub fn unused_for_s(&mut self, seconds: u64) {
-        if let Some(position) = self.position {
-            let now_s = self.keyspace.now_s();
-            let idle_s = u32::try_from(seconds).unwrap_or(u32::MAX);
-            self.keyspace.databases[self.db].touch(position, now_s.saturating_sub(idle_s));
+        if self.keyspace.accounting == Accounting::Recency {
+            self.set_access(Access::idle(seconds, self.keyspace.now_s()));
+        }
+    }
+
+    /// Makes an existing key look as if it were used that often, where accesses are counted.
+    pub fn used_as_often(&mut self, frequency: u8) {
+        if self.keyspace.accounting != Accounting::Recency {
+            self.set_access(Access::counted(frequency, self.keyspace.now_s()));
         }
     }
 

@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use super::access::Access;
+use super::recency::Recency;
 use crate::value::Value;
 use crate::value::deadlines::{Deadlines, NO_DEADLINE};
 use crate::value::dense::{Dense, Keyed};
@@ -15,8 +17,7 @@ pub struct Entry {
     hash: u32,
     key: Box<[u8]>,
     value: Value,
-    /// Seconds since the Unix epoch of the last access.
-    accessed_s: u32,
+    access: Access,
     /// Where its deadline is in the order of deadlines.
     deadline: u32,
 }
@@ -32,9 +33,9 @@ impl Entry {
         &self.value
     }
 
-    /// When it was last accessed, in seconds since the Unix epoch.
-    pub fn accessed_s(&self) -> u32 {
-        self.accessed_s
+    /// What is known of the accesses to it.
+    pub fn access(&self) -> Access {
+        self.access
     }
 }
 
@@ -67,6 +68,8 @@ pub struct Table {
     deadlines: Deadlines,
     /// When the first field of each hash expires. Each hash knows the place.
     field_deadlines: Deadlines,
+    /// The order of last use, once somebody has asked for it.
+    recency: Option<Recency>,
 }
 
 impl Table {
@@ -151,19 +154,31 @@ impl Table {
         }
     }
 
-    /// Marks the entry as accessed.
+    /// Marks the entry as used: `again` makes of what is known of its accesses what is known then.
     #[inline]
-    pub fn touch(&mut self, position: usize, now_s: u32) {
-        self.entry_mut(position).accessed_s = now_s;
+    pub fn touch(&mut self, position: usize, again: impl FnOnce(Access) -> Access) {
+        let entry = self.entry_mut(position);
+        entry.access = again(entry.access);
+        if let Some(recency) = &mut self.recency {
+            recency.touch(position);
+        }
+    }
+
+    /// Sets what is known of the accesses to the entry; that is no use of it.
+    pub fn set_access(&mut self, position: usize, access: Access) {
+        self.entry_mut(position).access = access;
     }
 
     /// Adds a key that is not there yet, at the end; returns its position.
-    pub fn insert(&mut self, hash: u32, key: &[u8], value: Value, now_s: u32) -> usize {
+    pub fn insert(&mut self, hash: u32, key: &[u8], value: Value, access: Access) -> usize {
+        if let Some(recency) = &mut self.recency {
+            recency.push();
+        }
         self.entries.insert(Entry {
             hash,
             key: key.into(),
             value,
-            accessed_s: now_s,
+            access,
             deadline: NO_DEADLINE,
         })
     }
@@ -172,6 +187,9 @@ impl Table {
     pub fn remove(&mut self, position: usize) -> Value {
         self.clear_deadline(position);
         self.unschedule(position);
+        if let Some(recency) = &mut self.recency {
+            recency.remove(position);
+        }
         let gone = self.entries.remove(position);
         if let Some(moved) = self.entries.get(position) {
             self.deadlines.moved(moved.deadline, position);
@@ -204,6 +222,33 @@ impl Table {
             }
             (_, fields) => fields.map(|(at_ms, position)| (at_ms, Due::Fields(position))),
         }
+    }
+
+    /// The earliest deadline of a key, and its position.
+    pub fn next_key_deadline(&self) -> Option<(i64, usize)> {
+        self.deadlines.first()
+    }
+
+    /// The position of one of those that expire; `place` is below [`Table::expiring`].
+    pub fn expiring_at(&self, place: usize) -> usize {
+        self.deadlines.position(place)
+    }
+
+    /// Keeps the order of last use from now on, or not. Of the time before it knows what
+    /// `idle_s` tells of each access.
+    pub fn keep_order(&mut self, keep: bool, idle_s: impl Fn(Access) -> u32) {
+        if !keep {
+            self.recency = None;
+        } else if self.recency.is_none() {
+            let mut positions: Vec<usize> = (0..self.len()).collect();
+            positions.sort_by_key(|position| u32::MAX - idle_s(self.entry(*position).access));
+            self.recency = Some(Recency::of(positions));
+        }
+    }
+
+    /// The position of the entry used longest ago, where the order is kept.
+    pub fn least_recent(&self) -> Option<usize> {
+        self.recency.as_ref()?.oldest()
     }
 
     /// The mean of all deadlines of keys.

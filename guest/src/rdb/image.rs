@@ -6,7 +6,7 @@ use super::reader::Reader;
 use super::writer::Writer;
 use super::{Kind, Shapes, Unreadable, VERSION, checksum, value};
 use crate::config::{Config, MaxmemoryPolicy};
-use crate::keyspace::{Keyspace, Restored};
+use crate::keyspace::{Accounting, Keyspace, Restored};
 
 const MAGIC: &[u8] = b"REDIS";
 
@@ -77,6 +77,7 @@ pub fn save(
         config.maxmemory_policy,
         MaxmemoryPolicy::VolatileLru | MaxmemoryPolicy::AllkeysLru
     );
+    let accounting = keyspace.accounting();
     for db in 0..keyspace.databases() {
         if keyspace.len(db) == 0 {
             continue;
@@ -95,7 +96,11 @@ pub fn save(
             }
             if tells_idle_time {
                 writer.byte(opcode::IDLE);
-                writer.len((now_s - i64::from(entry.accessed_s())).max(0) as u64);
+                writer.len(entry.access().idle_s(keyspace.now_s()).into());
+            }
+            if let Accounting::Frequency(pace) = accounting {
+                writer.byte(opcode::FREQUENCY);
+                writer.byte(entry.access().frequency(pace, keyspace.now_s()));
             }
             writer.byte(value::kind(entry.value()).byte());
             writer.string(entry.key());
@@ -236,9 +241,7 @@ pub fn load(
                 key_is.deadline_ms = Some(i64::from(at_s) * 1000);
             }
             opcode::DEADLINE_MS => key_is.deadline_ms = Some(reader.time_ms()?),
-            opcode::FREQUENCY => {
-                reader.byte()?;
-            }
+            opcode::FREQUENCY => key_is.frequency = Some(reader.byte()?),
             opcode::IDLE => key_is.idle_s = reader.len()?,
             opcode::END => break,
             opcode::DATABASE => {
@@ -284,6 +287,7 @@ pub fn load(
                     value,
                     deadline_ms: is.deadline_ms,
                     idle_s: is.idle_s,
+                    frequency: is.frequency,
                 };
                 if !keyspace.restore(db, &key, restored, replaces) {
                     return Err(LoadError::Duplicate((*key).into()));
@@ -314,6 +318,7 @@ const KEY_OVERHEAD: usize = 64;
 struct KeyIs {
     deadline_ms: Option<i64>,
     idle_s: u64,
+    frequency: Option<u8>,
 }
 
 fn read_version(reader: &mut Reader<'_>) -> Result<u16, LoadError> {

@@ -124,6 +124,11 @@ impl Wire {
         self.out.len()
     }
 
+    /// Bytes that it holds to be written in.
+    pub fn capacity(&self) -> usize {
+        self.out.capacity()
+    }
+
     /// True before the first byte.
     pub fn is_empty(&self) -> bool {
         self.out.is_empty()

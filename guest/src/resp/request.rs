@@ -227,6 +227,28 @@ impl Decoder {
             .map_or(0, |len| (self.at + len + 2).saturating_sub(have))
     }
 
+    /// Length of the argument that is coming in.
+    pub fn argument_bytes(&self) -> Option<usize> {
+        self.bulk
+    }
+
+    /// How many of `have` bytes are not parsed yet.
+    pub fn unparsed(&self, have: usize) -> usize {
+        have.saturating_sub(self.at)
+    }
+
+    /// Bytes of the arguments that are there of a request that is not whole, and how many there are.
+    pub fn parsed(&self) -> (usize, usize) {
+        if self.missing == 0 {
+            return (0, 0);
+        }
+        let bytes = self
+            .spans
+            .iter()
+            .map(|span| span.end.wrapping_sub(span.start) as usize);
+        (bytes.sum(), self.spans.len())
+    }
+
     /// `*N`: true when the array is empty... in which case there is nothing to run.
     fn count(&mut self, bytes: &[u8], limits: Limits) -> Result<bool, Decoded> {
         let (count, next) = length_line(bytes, self.at, ProtocolError::TooBigCount)?;

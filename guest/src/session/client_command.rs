@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::connection::is_presentable;
 use super::pubsub::Kind;
-use super::{Call, Client, Connection, ReplyMode, SessionHandler, Transport};
+use super::{Call, Client, Connection, ReplyMode, Server, SessionHandler, Transport};
 use crate::commands::error::{self, CommandError};
 use crate::commands::{Outcome, help, options};
 use crate::resp::{Args, Protocol};
@@ -111,10 +111,11 @@ fn reply(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
 
 /// CLIENT INFO
 fn info(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
-    let now_us = call.server.now_us();
     let connection = call.connection;
-    let line = describe(connection, call.client(), now_us);
-    call.reply.verbatim("txt", &line);
+    if let Some(client) = call.server.clients.get(connection) {
+        let line = describe(call.server, connection, client);
+        call.reply.verbatim("txt", &line);
+    }
     Ok(())
 }
 
@@ -138,14 +139,13 @@ fn list(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
         }
         _ => return Err(error::SYNTAX),
     }
-    let now_us = call.server.now_us();
     let mut lines = Vec::new();
     for (connection, client) in call.server.clients.by_id() {
         if wanted
             .as_ref()
             .is_none_or(|ids| ids.contains(&(client.id as i64)))
         {
-            lines.extend_from_slice(&describe(connection, client, now_us));
+            lines.extend_from_slice(&describe(call.server, connection, client));
         }
     }
     call.reply.verbatim("txt", &lines);
@@ -153,7 +153,8 @@ fn list(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
 }
 
 /// A client as one line of fields, in the order of Redis 8.0.
-fn describe(connection: Connection, client: &Client, now_us: u64) -> Vec<u8> {
+fn describe(server: &Server, connection: Connection, client: &Client) -> Vec<u8> {
+    let (now_us, figures) = (server.now_us(), server.figures(client));
     let seconds_since = |since_us: u64| now_us.saturating_sub(since_us) / 1_000_000;
     let mut flags = String::new();
     for (on, flag) in [
@@ -174,7 +175,6 @@ fn describe(connection: Connection, client: &Client, now_us: u64) -> Vec<u8> {
     if flags.is_empty() {
         flags.push('N');
     }
-    let pending = client.input.pending.len();
     let mut line = Vec::with_capacity(320);
     let mut field = |name: &str, value: &dyn std::fmt::Display| {
         let mut text = String::new();
@@ -204,16 +204,16 @@ fn describe(connection: Connection, client: &Client, now_us: u64) -> Vec<u8> {
         &transaction.map_or(-1, |queued| queued.len() as i64),
     );
     field("watch", &client.watched.len());
-    field("qbuf", &(pending + client.request_bytes));
-    field("qbuf-free", &(client.input.pending.capacity() - pending));
-    field("argv-mem", &client.request_bytes);
-    field("multi-mem", &transaction.map_or(0, |queued| queued.bytes()));
-    field("rbs", &0);
-    field("rbp", &0);
-    field("obl", &0);
-    field("oll", &0);
-    field("omem", &client.unsent_bytes);
-    field("tot-mem", &memory(client));
+    field("qbuf", &figures.qbuf);
+    field("qbuf-free", &figures.qbuf_free);
+    field("argv-mem", &figures.argv_mem);
+    field("multi-mem", &figures.multi_mem);
+    field("rbs", &figures.rbs);
+    field("rbp", &figures.rbp);
+    field("obl", &figures.obl);
+    field("oll", &figures.oll);
+    field("omem", &figures.omem);
+    field("tot-mem", &figures.tot_mem);
     field("events", &"r");
     field("cmd", &client.last_command.unwrap_or("NULL"));
     field("user", &"default");
@@ -231,17 +231,6 @@ fn describe(connection: Connection, client: &Client, now_us: u64) -> Vec<u8> {
     field("io-thread", &0);
     line.push(b'\n');
     line
-}
-
-/// Bytes that a client holds, here and in the host.
-pub(super) fn memory(client: &Client) -> u64 {
-    let held = client.input.pending.capacity()
-        + client.held_reply.capacity()
-        + client.name.capacity()
-        + client.peer.capacity()
-        + client.local.capacity()
-        + size_of::<Client>();
-    held as u64 + client.unsent_bytes
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -62,6 +62,25 @@ fn set(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     if changes.has("notify-keyspace-events") {
         call.server.listen_to_events();
     }
+    let accesses = [
+        "maxmemory-policy",
+        "lfu-log-factor",
+        "lfu-decay-time",
+        "max-keys",
+    ];
+    if accesses.iter().any(|name| changes.has(name)) {
+        call.server.remember_accesses();
+    }
+    if changes.has("maxmemory") || changes.has("max-keys") {
+        // Once this is answered: as much as goes at once, and the rest in the steps that follow.
+        call.server.eviction.is_under_way = call.server.has_limits();
+    }
+    if changes.has("slowlog-max-len") || changes.has("slowlog-log-slower-than") {
+        call.server.shorten_slowlog();
+    }
+    if changes.has("maxmemory-clients") {
+        call.server.recount_all();
+    }
     call.reply.ok();
     Ok(())
 }
@@ -70,6 +89,7 @@ fn set(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
 fn resetstat(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
     call.server.stats.reset();
     call.server.keyspace.stats = Default::default();
+    call.server.eviction.reset_stats();
     call.reply.ok();
     Ok(())
 }

@@ -4,6 +4,7 @@
 mod digest;
 mod reload;
 
+use super::buffers::Upkeep;
 use super::{Call, LogLevel, SessionHandler};
 use crate::commands::{Outcome, error, generic, help, options};
 use crate::config::Config;
@@ -24,13 +25,14 @@ fn debug(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
         (b"change-repl-id", 2) => change_repl_id(call),
         (b"digest", 2) => digest::digest(call),
         (b"digest-value", 2..) => digest::digest_value(call, args.from(2)),
-        (b"dict-resizing" | b"pause-cron", 3) => accept(call),
+        (b"dict-resizing", 3) => accept(call),
         (b"error", 3) => error(call, args.at(2)),
         (b"help", 2) => help(call),
         (b"listpack", 3) => layout(call, args.at(2), Shown::Listpack),
         (b"loadaof", 2) => reload::reload(call, args.from(2)),
         (b"log", 3) => log(call, args.at(2)),
         (b"object", 3) => object(call, args.at(2)),
+        (b"pause-cron", 3) => pause_cron(call, args.at(2)),
         (b"populate", 3..=5) => populate(call, args),
         (b"protocol", 3) => protocol(call, args.at(2)),
         (b"quicklist", 3..=4) => layout(call, args.at(2), Shown::Quicklist),
@@ -43,7 +45,7 @@ fn debug(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     }
 }
 
-/// DEBUG DICT-RESIZING 0 | 1, DEBUG PAUSE-CRON 0 | 1: there is nothing here that they would stop.
+/// DEBUG DICT-RESIZING 0 | 1: there is nothing here that it would stop.
 fn accept(call: &mut Call<'_>) -> Outcome {
     call.reply.ok();
     Ok(())
@@ -92,7 +94,7 @@ fn object(call: &mut Call<'_>, key: &[u8]) -> Outcome {
         generic::refcount(value, &server.config),
         value.encoding(),
         rdb::serialized_len(value, server.config.rdbcompression),
-        entry.accessed_s() & 0xff_ffff,
+        entry.access().raw(),
         generic::idle_s(entry, now_s),
     );
     call.reply.simple(&line);
@@ -261,14 +263,36 @@ fn quicklist_packed_threshold(call: &mut Call<'_>, size: &[u8]) -> Outcome {
     Ok(())
 }
 
+/// DEBUG PAUSE-CRON 0 | 1
+fn pause_cron(call: &mut Call<'_>, on: &[u8]) -> Outcome {
+    let is_paused = leading_number(on) as i64 != 0;
+    call.server
+        .change_upkeep(|upkeep| upkeep.is_paused = is_paused);
+    call.reply.ok();
+    Ok(())
+}
+
 /// DEBUG REPLYBUFFER PEAK-RESET-TIME NEVER | RESET | milliseconds, DEBUG REPLYBUFFER RESIZING 0 | 1
 fn replybuffer(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
-    // Buffers for replies are not resized by a clock here.
+    let value = args.at(3);
     if options::is(args.at(2), "PEAK-RESET-TIME") {
-        if !options::is(args.at(3), "NEVER") && !options::is(args.at(3), "RESET") {
-            options::integer(args.at(3))?;
-        }
-    } else if !options::is(args.at(2), "RESIZING") {
+        let peak_reset_us = if options::is(value, "NEVER") {
+            None
+        } else if options::is(value, "RESET") {
+            Upkeep::DEFAULT_PEAK_RESET_US
+        } else {
+            // Of a time before now Redis makes never, too.
+            u64::try_from(options::integer(value)?)
+                .ok()
+                .map(|ms| ms.saturating_mul(1000))
+        };
+        call.server
+            .change_upkeep(|upkeep| upkeep.peak_reset_us = peak_reset_us);
+    } else if options::is(args.at(2), "RESIZING") {
+        let resizes_replies = leading_number(value) as i64 != 0;
+        call.server
+            .change_upkeep(|upkeep| upkeep.resizes_replies = resizes_replies);
+    } else {
         return Err(error::unknown_subcommand_or_arity(
             options::c_text(args.at(1)),
             "debug",
@@ -293,8 +317,7 @@ fn sleep(call: &mut Call<'_>, seconds: &[u8]) -> Outcome {
     let duration_us = leading_number(seconds) * 1e6;
     // What is no time to sleep is none in Redis either: negative, or beyond all counting.
     if (1.0..i64::MAX as f64).contains(&duration_us) {
-        let until_us = call.server.now_us().saturating_add(duration_us as u64);
-        call.server.sleep_until_us(until_us);
+        call.server.sleep_for_us(duration_us as u64);
     }
     call.reply.ok();
     Ok(())
@@ -341,7 +364,10 @@ fn help(call: &mut Call<'_>) -> Outcome {
             "OBJECT <key>",
             &["What is known of a key's value: encoding, size, last access."],
         ),
-        ("PAUSE-CRON <0|1>", &["Accepted; changes nothing here."]),
+        (
+            "PAUSE-CRON <0|1>",
+            &["With 1, the buffers of clients are not looked after."],
+        ),
         (
             "POPULATE <count> [<prefix>] [<size>]",
             &[
@@ -375,7 +401,7 @@ fn help(call: &mut Call<'_>) -> Outcome {
         ),
         (
             "REPLYBUFFER <PEAK-RESET-TIME|RESIZING> <value>",
-            &["Accepted; changes nothing here."],
+            &["When reply buffers forget how full they were, and whether they are resized."],
         ),
         (
             "SET-ACTIVE-EXPIRE <0|1>",

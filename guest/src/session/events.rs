@@ -57,7 +57,7 @@ impl Server {
         let is_hidden =
             spec.flags.contains(Flags::SKIP_MONITOR) || spec.flags.contains(Flags::ADMIN);
         if !self.monitors.is_empty() && !is_hidden && caller != Caller::Woken {
-            self.feed_monitors(connection, caller, args);
+            self.feed_monitors(connection, caller, spec, args);
         }
         self.read_journal(Some(connection));
     }

@@ -4,6 +4,7 @@
 //! A client's request is submitted: refused, queued in a transaction, put off, or executed. EXEC,
 //! scripts and whoever was woken execute through the same function.
 
+use super::eviction::Room;
 use super::handlers::{self, Handler};
 use super::transactions::Queued;
 use super::waiting::{Parked, Why};
@@ -38,6 +39,12 @@ impl Server {
 #[inline]
 pub fn run(server: &mut Server, connection: Connection, args: Args<'_>, wire: &mut Wire) {
     let start = wire.len();
+    if server.config.maxmemory_clients != 0 {
+        server.evict_clients();
+        if server.clients.get(connection).is_none() {
+            return;
+        }
+    }
     match admit(server, connection, args) {
         Ok(command) => submit(server, connection, command, args, wire, start),
         Err(refused) => refuse(server, connection, args, refused, wire, start),
@@ -88,6 +95,8 @@ fn submit(
     client.last_command = Some(command.spec.name);
     client.commands += 1;
     client.request_bytes = args.bytes();
+    client.request_args = args.len();
+    client.buffers.requested(client.request_bytes);
     match execute(server, connection, Caller::Client, command, args, wire) {
         Ok(None) => {}
         Ok(Some(wait)) => server.park(connection, Parked::new(command, args, Why::Keys(*wait))),
@@ -228,11 +237,9 @@ fn check(
     let client = server.clients.current(connection);
     let (db, is_confined) = (client.db, client.hears_messages_only());
     if client.transaction.is_some() {
-        check_in_transaction(server, connection, spec)?;
+        check_in_transaction(spec)?;
     }
-    if spec.flags.contains(Flags::DENYOOM) {
-        check_memory(server, db, args)?;
-    }
+    check_memory(server, connection, db, spec, args)?;
     if server.master.is_some() {
         let queued = server.flags_of_exec(connection, spec);
         server.check_replica(queued.unwrap_or(spec.flags))?;
@@ -244,36 +251,39 @@ fn check(
 }
 
 #[cold]
-fn check_in_transaction(
-    server: &mut Server,
-    connection: Connection,
-    spec: &'static CommandSpec,
-) -> Outcome {
+fn check_in_transaction(spec: &'static CommandSpec) -> Outcome {
     if spec.flags.contains(Flags::NO_MULTI) {
         return Err(error::NOT_IN_A_TRANSACTION);
     }
-    if spec.name == "exec" {
-        server.check_memory_for_exec(connection)?;
-    }
     Ok(())
 }
 
+/// Makes room where there is too much, and refuses what needs memory if there is none.
 #[inline]
-fn check_memory(server: &Server, db: usize, args: Args<'_>) -> Outcome {
-    let growth = args.bytes() + server.keyspace.index_growth(db, args.len());
-    if server.is_over_maxmemory() || !server.keyspace.has_room_for(growth) {
+fn check_memory(
+    server: &mut Server,
+    connection: Connection,
+    db: usize,
+    spec: &'static CommandSpec,
+    args: Args<'_>,
+) -> Outcome {
+    let needs_memory = spec.flags.contains(Flags::DENYOOM);
+    let growth = if needs_memory {
+        args.bytes() + server.keyspace.index_growth(db, args.len())
+    } else {
+        0
+    };
+    if server.has_limits() {
+        let lacking = server.make_room(growth) == Room::Lacking;
+        server.lacks_memory = lacking;
+        if lacking && (needs_memory || server.exec_needs_memory(connection, spec)) {
+            return Err(error::OUT_OF_MEMORY);
+        }
+    }
+    if needs_memory && !server.keyspace.has_room_for(growth) {
         return Err(error::OUT_OF_MEMORY);
     }
     Ok(())
-}
-
-impl Server {
-    /// True once more memory is in use than `maxmemory` allows.
-    #[inline]
-    pub fn is_over_maxmemory(&self) -> bool {
-        let limit = self.config.maxmemory;
-        limit > 0 && crate::memory::used() as u64 > limit
-    }
 }
 
 /// Executes a command that may run and writes its reply. What it has to wait for, if it has, is for
@@ -292,6 +302,7 @@ pub fn execute(
     let db = client.db;
     let may_wait = matches!(caller, Caller::Client | Caller::Woken) && client.may_wait();
     let touching = !client.no_touch || spec.name == "touch";
+    let before_us = server.elapsed_us;
     let (outcome, wait) = match handler {
         Handler::Data(run) => {
             server.keyspace.set_touching(touching);
@@ -323,7 +334,8 @@ pub fn execute(
     };
     if wait.is_none() {
         // Counted once it has run: INFO does not count itself.
-        server.stats.called(spec.id);
+        let duration_us = server.elapsed_us - before_us;
+        server.ran(connection, caller, spec, args, duration_us);
     }
     if outcome.is_err() {
         server.stats.failed(spec.id);
@@ -332,6 +344,31 @@ pub fn execute(
         server.after_command(connection, caller, spec, args);
     }
     outcome.map(|()| wait)
+}
+
+impl Server {
+    /// Keeps the books of a command that was answered, after so long.
+    #[inline]
+    pub(super) fn ran(
+        &mut self,
+        connection: Connection,
+        caller: Caller,
+        spec: &'static CommandSpec,
+        args: Args<'_>,
+        duration_us: u64,
+    ) {
+        let tracked = self.config.latency_tracking;
+        self.stats.called(spec.id, duration_us, tracked);
+        if duration_us > 0 {
+            self.note_latency(spec, duration_us);
+        }
+        // Negative where nothing is logged.
+        if u64::try_from(self.config.slowlog_log_slower_than)
+            .is_ok_and(|slower_than| duration_us >= slower_than)
+        {
+            self.log_slow(connection, caller, spec, args, duration_us);
+        }
+    }
 }
 
 /// `CLIENT REPLY OFF` and `SKIP`: what was written is taken back.

@@ -2,8 +2,8 @@
 //! not built, and answers as an unknown command does.
 
 use super::{
-    SessionHandler, client_command, command, config, connection, debug, info, lolwut,
-    memory_command, modules, monitor, pause, persistence, pubsub, replication, shutdown,
+    SessionHandler, client_command, command, config, connection, debug, info, latency, lolwut,
+    memory_command, modules, monitor, pause, persistence, pubsub, replication, shutdown, slowlog,
     transactions,
 };
 use crate::commands::table::{COMMANDS, COUNT, CommandSpec};
@@ -43,6 +43,7 @@ static HANDLERS: [Option<Handler>; COUNT] = {
     session(&mut table, command::HANDLERS);
     session(&mut table, config::HANDLERS);
     session(&mut table, info::HANDLERS);
+    session(&mut table, latency::HANDLERS);
     session(&mut table, lolwut::HANDLERS);
     session(&mut table, debug::HANDLERS);
     session(&mut table, modules::HANDLERS);
@@ -53,6 +54,7 @@ static HANDLERS: [Option<Handler>; COUNT] = {
     session(&mut table, transactions::HANDLERS);
     session(&mut table, memory_command::HANDLERS);
     session(&mut table, shutdown::HANDLERS);
+    session(&mut table, slowlog::HANDLERS);
     session(&mut table, persistence::HANDLERS);
     table
 };

@@ -5,7 +5,7 @@
 use std::fmt::Display;
 use std::io::Write as _;
 
-use super::memory_command::Figures;
+use super::memory_command::{Figures, ratio};
 use super::pubsub::Kind;
 use super::{Call, Client, REDIS_VERSION, Server, SessionHandler};
 use crate::commands::Outcome;
@@ -112,7 +112,7 @@ fn server(server: &Server, page: &mut Page) {
     page.field("process_id", fact("process_id", "0"));
     page.field("process_supervised", fact("process_supervised", "no"));
     page.field("run_id", &server.run_id);
-    page.field("tcp_port", config.port);
+    page.field("tcp_port", server.port());
     page.field("server_time_usec", now_us);
     page.field("uptime_in_seconds", uptime_s);
     page.field("uptime_in_days", uptime_s / (24 * 60 * 60));
@@ -142,16 +142,15 @@ fn server(server: &Server, page: &mut Page) {
 
 fn clients(server: &Server, page: &mut Page) {
     let all = server.clients.by_id();
-    let waiting_in = all
-        .iter()
-        .map(|(_, client)| client.input.pending.capacity())
-        .max();
-    let waiting_out = all.iter().map(|(_, client)| client.unsent_bytes).max();
+    let figures = all.iter().map(|(_, client)| server.figures(client));
+    let (waiting_in, waiting_out) = figures.fold((0, 0), |(most_in, most_out), figures| {
+        (figures.input().max(most_in), figures.omem.max(most_out))
+    });
     page.field("connected_clients", server.clients.len());
     page.field("cluster_connections", 0);
     page.field("maxclients", server.config.maxclients);
-    page.field("client_recent_max_input_buffer", waiting_in.unwrap_or(0));
-    page.field("client_recent_max_output_buffer", waiting_out.unwrap_or(0));
+    page.field("client_recent_max_input_buffer", waiting_in);
+    page.field("client_recent_max_output_buffer", waiting_out);
     let count = |fits: fn(&Client) -> bool| all.iter().filter(|(_, client)| fits(client)).count();
     let waiters = &server.waiters;
     page.field("blocked_clients", waiters.len());
@@ -171,7 +170,7 @@ fn clients(server: &Server, page: &mut Page) {
 }
 
 fn memory(server: &Server, page: &mut Page) {
-    let figures = Figures::of(server);
+    let figures = Figures::beside(server, page.0.capacity());
     let (used, resident, peak) = (figures.used, figures.resident, figures.peak);
     page.bytes("used_memory", used);
     page.bytes("used_memory_rss", resident);
@@ -329,12 +328,13 @@ fn stats(server: &Server, page: &mut Page) {
     page.zeros(&[
         "expired_time_cap_reached_count",
         "expire_cycle_cpu_milliseconds",
-        "evicted_keys",
-        "evicted_clients",
-        "evicted_scripts",
-        "total_eviction_exceeded_time",
-        "current_eviction_exceeded_time",
     ]);
+    let (over_ms, over_now_ms) = server.eviction.over_ms(server.now_us());
+    page.field("evicted_keys", keys.evicted);
+    page.field("evicted_clients", stats.evicted_clients);
+    page.field("evicted_scripts", 0);
+    page.field("total_eviction_exceeded_time", over_ms);
+    page.field("current_eviction_exceeded_time", over_now_ms);
     page.field("keyspace_hits", keys.hits);
     page.field("keyspace_misses", keys.misses);
     page.field("pubsub_channels", server.pubsub.len(Kind::Channel));
@@ -428,8 +428,12 @@ fn commandstats(server: &Server, page: &mut Page) {
             page.field(
                 format_args!("cmdstat_{}", command.name),
                 format_args!(
-                    "calls={},usec=0,usec_per_call=0.00,rejected_calls={},failed_calls={}",
-                    count.calls, count.rejected, count.failed
+                    "calls={},usec={},usec_per_call={:.2},rejected_calls={},failed_calls={}",
+                    count.calls,
+                    count.duration_us,
+                    ratio(count.duration_us, count.calls),
+                    count.rejected,
+                    count.failed
                 ),
             );
         }
@@ -459,24 +463,23 @@ fn latencystats(server: &Server, page: &mut Page) {
     if !server.config.latency_tracking {
         return;
     }
-    // Time stands still while a command runs. Redis's histogram counts no less than a nanosecond.
     let percentiles = &server.config.latency_tracking_info_percentiles;
-    let shown: Vec<String> = percentiles
-        .0
-        .iter()
-        .map(|p| format!("p{}=0.001", Percentiles::label(*p)))
-        .collect();
     for command in &COMMANDS {
-        if server
-            .stats
-            .of_command(command.id)
-            .is_some_and(|count| count.calls > 0)
-        {
-            page.field(
-                format_args!("latency_percentiles_usec_{}", command.name),
-                shown.join(","),
-            );
-        }
+        let Some(histogram) = server.stats.latencies(command.id) else {
+            continue;
+        };
+        let shown: Vec<String> = percentiles
+            .0
+            .iter()
+            .map(|p| {
+                let us = histogram.at_percentile(*p) as f64 / 1000.0;
+                format!("p{}={us:.3}", Percentiles::label(*p))
+            })
+            .collect();
+        page.field(
+            format_args!("latency_percentiles_usec_{}", command.name),
+            shown.join(","),
+        );
     }
 }
 

@@ -1,7 +1,7 @@
 //! MEMORY: what the data and the server take. The figures are this server's own: bytes that are
 //! allocated here, not those that Redis would allocate.
 
-use super::{Call, Client, Server, SessionHandler};
+use super::{Call, Server, SessionHandler};
 use crate::commands::{Outcome, error, help, options};
 use crate::keyspace::Entry;
 use crate::resp::{Aggregate, Args, Sink};
@@ -83,20 +83,29 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// As things stand.
-    pub fn of(server: &Server) -> Self {
-        let used = crate::memory::used() as u64;
+    /// As things stand, but for so many bytes that the answer itself takes.
+    pub fn beside(server: &Server, bytes: usize) -> Self {
+        let used = server.used_memory().saturating_sub(bytes as u64);
         let at_start = server.stats.memory_at_start.min(used);
         let clients = server.clients.by_id();
-        let clients: u64 = clients.iter().map(|(_, client)| memory_of(client)).sum();
+        let clients: u64 = clients
+            .iter()
+            .map(|(_, client)| server.figures(client).tot_mem)
+            .sum();
         Figures {
             used,
-            resident: crate::memory::resident() as u64,
+            resident: crate::memory::resident() as u64
+                + crate::memory::held_elsewhere(server.clients.unsent_bytes()),
             peak: server.stats.memory_peak.max(used),
             at_start,
             clients,
             overhead: (at_start + clients).min(used),
         }
+    }
+
+    /// As things stand.
+    pub fn of(server: &Server) -> Self {
+        Self::beside(server, 0)
     }
 
     /// What the data takes.
@@ -123,12 +132,6 @@ impl Figures {
     pub fn slack(&self) -> u64 {
         self.resident.saturating_sub(self.used)
     }
-}
-
-/// Bytes that a client takes.
-pub fn memory_of(client: &Client) -> u64 {
-    let buffers = client.input.pending.capacity() + client.held_reply.capacity();
-    (size_of::<Client>() + buffers) as u64
 }
 
 /// 0 where the whole is nothing.

@@ -2,17 +2,22 @@
 //! every command runs. Home of the commands that are about connections and the server itself.
 //! Knows no socket: bytes come from and go to `engine`.
 
+mod buffers;
 mod client;
 mod client_command;
+mod client_eviction;
 mod command;
 mod config;
 mod connection;
 mod debug;
 mod events;
+mod eviction;
 mod gate;
 
 pub mod handlers;
+mod histogram;
 mod info;
+mod latency;
 mod limits;
 mod lolwut;
 mod memory_command;
@@ -22,12 +27,16 @@ mod output;
 mod pause;
 mod persistence;
 mod pubsub;
+mod redaction;
 mod replication;
 mod shutdown;
+mod slowlog;
+mod sparkline;
 mod stats;
 mod transactions;
 mod waiting;
 
+pub use buffers::Buffers;
 pub use client::{Client, Clients, IMPLICIT, Input, ReplyMode, Transport};
 pub use command::commands_markdown;
 pub use gate::run;
@@ -37,10 +46,14 @@ pub use stats::Stats;
 
 use std::collections::{BTreeMap, VecDeque};
 
+use buffers::Upkeep;
+use eviction::Eviction;
+use latency::Latency;
 use output::Mail;
 use pause::Pause;
 use pubsub::PubSub;
 use replication::Master;
+use slowlog::SlowLog;
 use transactions::DbKey;
 use waiting::Waiters;
 
@@ -109,6 +122,12 @@ pub struct Server {
     pub persistence: Persistence,
     /// Until when nothing is answered (`DEBUG SLEEP`), in microseconds since the Unix epoch.
     pub asleep_until_us: Option<u64>,
+    /// Microseconds that commands were told to take, since the start.
+    pub elapsed_us: u64,
+    /// Commands that took long.
+    pub slowlog: SlowLog,
+    /// Events that took long.
+    pub latency: Latency,
     /// `CLIENT PAUSE`, while it lasts.
     pub pause: Option<Pause>,
     /// Who waits for what.
@@ -129,6 +148,16 @@ pub struct Server {
     pub unblocked: Vec<(Connection, Option<CommandError>)>,
     /// Connections with input that was not run when it came.
     pub backlog: VecDeque<Connection>,
+    /// How far it has come to make room for data.
+    pub eviction: Eviction,
+    /// Bytes that the step itself holds, to write replies in: they are no data.
+    pub step_bytes: usize,
+    /// There was no room left when the command that runs began.
+    pub lacks_memory: bool,
+    /// How the buffers of clients are looked after.
+    pub upkeep: Upkeep,
+    /// When clients over a soft limit on their output are looked for next.
+    pub soft_limit_check_us: Option<u64>,
     /// When clients that say nothing are looked for next.
     pub idle_check_us: u64,
     /// SHUTDOWN was asked for.
@@ -160,6 +189,9 @@ impl Server {
             run_id,
             persistence,
             asleep_until_us: None,
+            elapsed_us: 0,
+            slowlog: SlowLog::default(),
+            latency: Latency::default(),
             pause: None,
             waiters: Waiters::default(),
             watchers: BTreeMap::new(),
@@ -170,6 +202,11 @@ impl Server {
             mail: Mail::default(),
             unblocked: Vec::new(),
             backlog: VecDeque::new(),
+            eviction: Eviction::default(),
+            step_bytes: 0,
+            lacks_memory: false,
+            upkeep: Upkeep::default(),
+            soft_limit_check_us: None,
             idle_check_us: 0,
             exit: false,
             closes: Vec::new(),
@@ -188,6 +225,12 @@ impl Server {
             .iter()
             .find(|(known, _)| known == name)
             .map(|(_, value)| value.as_str())
+    }
+
+    /// The port that clients connect to: the host's word, since it may have chosen one.
+    pub fn port(&self) -> i32 {
+        let told = self.fact("tcp_port").and_then(|port| port.parse().ok());
+        told.unwrap_or(self.config.port)
     }
 
     /// Writes a line to the host's log.
@@ -210,10 +253,12 @@ impl Server {
         self.asleep_until_us.is_some() || self.persistence.is_waited_for()
     }
 
-    /// Answers nothing before that time: input is kept, and the reply of the command that asked for
-    /// it is held back.
-    pub fn sleep_until_us(&mut self, until_us: u64) {
-        self.asleep_until_us = Some(until_us);
+    /// Answers nothing for so long, behind what it sleeps already: input is kept, and the reply of the
+    /// command that asked for it is held back.
+    pub fn sleep_for_us(&mut self, duration_us: u64) {
+        let from_us = self.asleep_until_us.unwrap_or(self.now_us());
+        self.asleep_until_us = Some(from_us.saturating_add(duration_us));
+        self.elapsed_us = self.elapsed_us.saturating_add(duration_us);
     }
 }
 

@@ -1,6 +1,7 @@
 //! MONITOR: clients that are told of every command.
 
-use super::{Call, Caller, Connection, Server, SessionHandler, Transport};
+use super::{Call, Caller, Connection, Server, SessionHandler, Transport, redaction};
+use crate::commands::table::CommandSpec;
 use crate::commands::{Outcome, error};
 use crate::resp::Args;
 
@@ -24,7 +25,13 @@ fn monitor(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
 
 impl Server {
     /// Tells all monitors of a command.
-    pub(super) fn feed_monitors(&mut self, by: Connection, caller: Caller, args: Args<'_>) {
+    pub(super) fn feed_monitors(
+        &mut self,
+        by: Connection,
+        caller: Caller,
+        spec: &CommandSpec,
+        args: Args<'_>,
+    ) {
         let Some(client) = self.clients.get(by) else {
             return;
         };
@@ -44,9 +51,9 @@ impl Server {
             _ => line.push_str(&client.peer),
         }
         line.push(']');
-        for arg in args.iter() {
+        for index in 0..args.len() {
             line.push(' ');
-            quote(arg, &mut line);
+            quote(redaction::shown(spec, args, index), &mut line);
         }
         let monitors = self.monitors.clone();
         for connection in monitors {

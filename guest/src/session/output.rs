@@ -58,6 +58,7 @@ impl Output {
                 client.sending_bytes += u64::from(letter.length);
             }
             self.deliver(server, letter.connection, start, letter.length);
+            server.count_memory(letter.connection);
             server.check_output_limit(letter.connection);
         }
         // Its buffer is used again, unless it was for something enormous.

@@ -38,6 +38,9 @@ impl Queued {
     }
 }
 
+/// An argument's place in Redis's list of arguments.
+const POINTER_BYTES: usize = 8;
+
 /// What a client has queued since MULTI.
 #[derive(Debug, Default)]
 pub struct Transaction {
@@ -46,7 +49,7 @@ pub struct Transaction {
     is_poisoned: bool,
     /// What any of its commands does.
     flags: Flags,
-    /// Bytes of all arguments.
+    /// Bytes of all arguments, and of where they are.
     bytes: usize,
 }
 
@@ -54,7 +57,8 @@ impl Transaction {
     /// Adds a command at the end.
     pub fn queue(&mut self, queued: Queued) {
         self.flags = self.flags | queued.command.spec.flags;
-        self.bytes += queued.args.as_args().bytes() + size_of::<Queued>();
+        let args = queued.args.as_args();
+        self.bytes += args.bytes() + args.len() * POINTER_BYTES;
         self.queue.push(queued);
     }
 
@@ -105,17 +109,10 @@ impl Server {
         (spec.name == "exec").then_some(transaction.flags)
     }
 
-    /// EXEC needs memory if one of its commands does.
-    pub(super) fn check_memory_for_exec(&mut self, connection: Connection) -> Outcome {
-        let client = self.clients.current(connection);
-        let needs_memory = client
-            .transaction
-            .as_ref()
-            .is_some_and(|transaction| transaction.flags.contains(Flags::DENYOOM));
-        if needs_memory && self.is_over_maxmemory() {
-            return Err(error::OUT_OF_MEMORY);
-        }
-        Ok(())
+    /// True for EXEC where one of the commands queued needs memory.
+    pub(super) fn exec_needs_memory(&self, connection: Connection, spec: &CommandSpec) -> bool {
+        self.flags_of_exec(connection, spec)
+            .is_some_and(|flags| flags.contains(Flags::DENYOOM))
     }
 
     /// Who watches this key will not have their EXEC.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::gate::{self, Command};
-use super::{Connection, Output, Server};
+use super::{Caller, Connection, Output, Server};
 use crate::commands::{CommandError, Wait};
 use crate::resp::{Args, OwnedArgs, Sink as _};
 
@@ -282,7 +282,8 @@ impl Server {
             (None, Some(wait)) => wait.nothing.write(&mut out.wire),
             (None, None) => {}
         }
-        self.stats.called(parked.command.spec.id);
+        let (spec, args) = (parked.command.spec, parked.args.as_args());
+        self.ran(connection, Caller::Woken, spec, args, 0);
         gate::finish(self, connection, &mut out.wire, start);
         out.attribute(self, connection, start);
         self.run_on(connection);

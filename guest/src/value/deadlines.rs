@@ -51,6 +51,11 @@ impl Deadlines {
         self.0.get(place as usize).map(|deadline| deadline.at_ms)
     }
 
+    /// The position that the deadline at a place belongs to, below [`Deadlines::len`].
+    pub fn position(&self, place: usize) -> usize {
+        self.0[place].position as usize
+    }
+
     /// The mean of all.
     pub fn mean_ms(&self) -> Option<i64> {
         let sum: i128 = self.0.iter().map(|one| i128::from(one.at_ms)).sum();
