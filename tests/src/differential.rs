@@ -97,8 +97,28 @@ fn same(words: &Words, ours: &[u8], theirs: &[u8]) -> bool {
         b"RANDOMKEY" => ours.starts_with(b"$") && theirs.starts_with(b"$"),
         b"PTTL" | b"PEXPIRETIME" => apart(ours, theirs).is_some_and(|apart| apart <= SLACK_MS),
         b"TTL" | b"EXPIRETIME" => apart(ours, theirs).is_some_and(|apart| apart <= SLACK_MS / 1000),
+        // When something was delivered, or how long ago.
+        b"XPENDING" | b"XINFO" => same_but_for_times(ours, theirs),
         _ => false,
     }
+}
+
+/// The same lines, but for numbers that are a time: one with another number right behind it, or with
+/// a name that says so before it.
+fn same_but_for_times(ours: &[u8], theirs: &[u8]) -> bool {
+    const TIMES: [&[u8]; 4] = [b"idle", b"inactive", b"seen-time", b"active-time"];
+    let lines = |reply: &[u8]| -> Vec<Vec<u8>> {
+        let lines = reply.split(|byte| *byte == b'\n');
+        lines.map(|line| line.trim_ascii_end().to_vec()).collect()
+    };
+    let (ours, theirs) = (lines(ours), lines(theirs));
+    ours.len() == theirs.len()
+        && (0..ours.len()).all(|at| {
+            let is_time = ours.get(at + 1).is_some_and(|next| next.starts_with(b":"))
+                || at > 0 && TIMES.contains(&&*ours[at - 1]);
+            ours[at] == theirs[at]
+                || is_time && apart(&ours[at], &theirs[at]).is_some_and(|apart| apart <= SLACK_MS)
+        })
 }
 
 /// What a flat list holds, whatever its order.

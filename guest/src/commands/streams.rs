@@ -71,7 +71,7 @@ fn answer_entries(reply: &mut dyn Sink, mut cursor: Cursor<'_>, count: usize) {
     let mark = reply.defer();
     let mut answered = 0;
     while answered < count
-        && let Some(id) = cursor.next()
+        && let Some(id) = cursor.advance()
     {
         answer_entry(reply, id, &mut cursor);
         answered += 1;

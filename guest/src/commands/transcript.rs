@@ -70,7 +70,7 @@ pub fn answer(keyspace: &mut Keyspace, command: &str) -> String {
     let args: OwnedArgs = command.split(' ').map(str::as_bytes).collect();
     let mut words = command.split(' ').map(str::to_lowercase);
     let mut name = words.next().unwrap_or_default();
-    if name == "object" {
+    if ["object", "xgroup", "xinfo"].contains(&&*name) {
         name = format!("{name}|{}", words.next().unwrap_or_default());
     }
     let run = [

@@ -8,7 +8,7 @@ use super::{CommandError, Context, error, options};
 use crate::value::Value;
 use crate::value::number::parse_i64;
 
-/// What is answered where waiting was in vain, or is not possible.
+/// What is answered where waiting is not possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nothing {
     /// A null, as BLMOVE.
@@ -32,12 +32,12 @@ impl Awaited {
     /// True if a key that holds this may be what is waited for. To wait for a stream's group also
     /// means to hear that the stream is gone.
     pub fn may_be(self, value: Option<&Value>) -> bool {
-        match (self, value) {
-            (Awaited::List, Some(Value::List(_))) => true,
-            (Awaited::SortedSet, Some(Value::SortedSet(_))) => true,
-            (Awaited::Stream, Some(Value::Stream(_))) => true,
-            _ => false,
-        }
+        matches!(
+            (self, value),
+            (Awaited::List, Some(Value::List(_)))
+                | (Awaited::SortedSet, Some(Value::SortedSet(_)))
+                | (Awaited::Stream, Some(Value::Stream(_)))
+        )
     }
 }
 
@@ -53,7 +53,8 @@ pub struct Wait {
     pub wakes_when_gone: bool,
     /// Until when, in microseconds since the Unix epoch; for ever without it.
     pub until_us: Option<u64>,
-    /// What is answered then.
+    /// What is answered where nobody can wait. One who waited in vain gets a null array, whatever the
+    /// command.
     pub nothing: Nothing,
     /// Arguments that mean something else when they are run again: their index and what stands
     /// there then (XREAD's `$`).

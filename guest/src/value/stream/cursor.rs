@@ -124,7 +124,7 @@ impl<'a> Cursor<'a> {
 
     /// Goes to the next entry.
     #[inline]
-    pub fn next(&mut self) -> Option<StreamId> {
+    pub fn advance(&mut self) -> Option<StreamId> {
         match self.direction {
             Direction::Forward => self.next_forward(),
             Direction::Backward => self.next_backward(),
