@@ -95,3 +95,71 @@ fn the_middle_tells_what_happened() {
         ("LTRIM l 0 0", "+OK", [0, 0, 0], ""),
     ]);
 }
+
+#[test]
+fn waiting_commands_do_as_the_others_where_there_is_something() {
+    check(&[
+        ("RPUSH l a b c d e f", ":6", [6, 0, 0], "0:new l, 0:rpush l"),
+        ("BLPOP no l 0", "*2 $1 l $1 a", [1, 0, 0], "0:lpop l"),
+        ("BRPOP l no 0", "*2 $1 l $1 f", [1, 0, 0], "0:rpop l"),
+        (
+            "BLMPOP 0 2 no l LEFT COUNT 2",
+            "*2 $1 l *2 $1 b $1 c",
+            [2, 0, 0],
+            "0:lpop l",
+        ),
+        (
+            "BLMOVE l m LEFT RIGHT 0",
+            "$1 d",
+            [1, 0, 0],
+            "0:new m, 0:rpush m, 0:lpop l",
+        ),
+        (
+            "BRPOPLPUSH l m 0",
+            "$1 e",
+            [1, 0, 0],
+            "0:lpush m, 0:rpop l, 0:del l",
+        ),
+        ("RPUSH l x", ":1", [1, 0, 0], "0:new l, 0:rpush l"),
+        ("BLPOP l 0", "*2 $1 l $1 x", [1, 0, 0], "0:lpop l, 0:del l"),
+        ("BLPOP l -1", "-ERR timeout is negative", [0, 0, 0], ""),
+        (
+            "BLPOP l x",
+            "-ERR timeout is not a float or out of range",
+            [0, 0, 0],
+            "",
+        ),
+        (
+            "BLMPOP x 0 l LEFT",
+            "-ERR numkeys should be greater than 0",
+            [0, 0, 0],
+            "",
+        ),
+        (
+            "BLMPOP x 1 l LEFT",
+            "-ERR timeout is not a float or out of range",
+            [0, 0, 0],
+            "",
+        ),
+        ("BLMOVE l m UP RIGHT x", "-ERR syntax error", [0, 0, 0], ""),
+        (
+            "BRPOPLPUSH l m x",
+            "-ERR timeout is not a float or out of range",
+            [0, 0, 0],
+            "",
+        ),
+        ("SET k v", "+OK", [1, 0, 0], "0:new k, 0:set k"),
+        (
+            "BLPOP no k m 0",
+            "-WRONGTYPE Operation against a key holding the wrong kind of value",
+            [0, 0, 0],
+            "",
+        ),
+        (
+            "BLMOVE m k LEFT LEFT 0",
+            "-WRONGTYPE Operation against a key holding the wrong kind of value",
+            [0, 0, 0],
+            "",
+        ),
+    ]);
+}
