@@ -92,9 +92,11 @@ fn same(words: &Words, ours: &[u8], theirs: &[u8]) -> bool {
         .map(|word| word.to_ascii_uppercase())
         .unwrap_or_default();
     match name.as_slice() {
-        b"KEYS" | b"SCAN" => parts(ours) == parts(theirs),
-        // Both name a key, each one of its own choice.
+        // Both name one, each of its own choice.
         b"RANDOMKEY" => ours.starts_with(b"$") && theirs.starts_with(b"$"),
+        b"SRANDMEMBER" if words.len() == 2 => ours.starts_with(b"$") && theirs.starts_with(b"$"),
+        b"KEYS" | b"SCAN" | b"SMEMBERS" | b"SUNION" | b"SDIFF" | b"SINTER" | b"SRANDMEMBER"
+        | b"SSCAN" => parts(ours) == parts(theirs),
         b"PTTL" | b"PEXPIRETIME" => apart(ours, theirs).is_some_and(|apart| apart <= SLACK_MS),
         b"TTL" | b"EXPIRETIME" => apart(ours, theirs).is_some_and(|apart| apart <= SLACK_MS / 1000),
         // When something was delivered, or how long ago.

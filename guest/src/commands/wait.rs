@@ -76,13 +76,8 @@ impl Context<'_> {
 
     /// The end of a wait of so many seconds, with a fraction; `None` for 0, which is for ever.
     pub fn timeout_s(&self, arg: &[u8]) -> Result<Option<u64>, CommandError> {
-        let seconds = options::double(arg).map_err(|_| error::TIMEOUT_NOT_A_FLOAT)?;
-        let ms = (seconds * 1000.0).ceil();
-        // The first double beyond 64 bits.
-        if ms >= 9_223_372_036_854_775_808.0 {
-            return Err(error::TIMEOUT_OUT_OF_RANGE);
-        }
-        self.timeout(ms as i64)
+        let seconds = options::long_double(arg).map_err(|_| error::TIMEOUT_NOT_A_FLOAT)?;
+        self.timeout(seconds.to_ms().ok_or(error::TIMEOUT_OUT_OF_RANGE)?)
     }
 
     /// The end of a wait of so many milliseconds; `None` for 0, which is for ever.
