@@ -1,6 +1,7 @@
 //! What the stream commands answer, count and tell, as Redis 8.0.2 does.
 
-use crate::commands::transcript::check;
+use crate::commands::transcript::{answer, check};
+use crate::keyspace::Keyspace;
 
 const WRONG_TYPE: &str = "-WRONGTYPE Operation against a key holding the wrong kind of value";
 
@@ -219,4 +220,47 @@ fn groups_tell_what_happened() {
             "0:keymiss no",
         ),
     ]);
+}
+
+/// As WATCH shows it in Redis 8.0.2: what a group's reading changes is no change of the key, but who
+/// waits hears when a group goes.
+#[test]
+fn groups_are_nothing_that_is_watched() {
+    let mut keyspace = Keyspace::new(1, 7, usize::MAX);
+    keyspace.set_now_us(1_700_000_000_000_000);
+    keyspace.journal.watching = true;
+    for (command, told) in [
+        ("XGROUP CREATE s g 0 MKSTREAM", "changed"),
+        ("XADD s 1-1 a b", "changed"),
+        ("XADD s 2-1 a b", "changed"),
+        ("XADD s 2-1 a b", ""),
+        ("XGROUP CREATE s h 0", ""),
+        ("XGROUP SETID s h 1-1", ""),
+        ("XGROUP CREATECONSUMER s g c", ""),
+        ("XREADGROUP GROUP g c STREAMS s >", ""),
+        ("XREADGROUP GROUP g c STREAMS s 0", ""),
+        ("XCLAIM s g d 0 1-1", ""),
+        ("XAUTOCLAIM s g c 0 0", ""),
+        ("XACK s g 1-1", ""),
+        ("XGROUP DELCONSUMER s g d", ""),
+        ("XSETID s 10-1", ""),
+        ("XDEL s 5-5", ""),
+        ("XDEL s 1-1", "changed"),
+        ("XTRIM s MAXLEN 5", ""),
+        ("XTRIM s MAXLEN 0", "changed"),
+        ("XGROUP DESTROY s no", ""),
+        ("XGROUP DESTROY s h", "stirred"),
+    ] {
+        answer(&mut keyspace, command);
+        let journal = &mut keyspace.journal;
+        let heard = match (journal.changes.len(), journal.stirred.len()) {
+            (0, 0) => "",
+            (1, 0) => "changed",
+            (0, 1) => "stirred",
+            _ => "too much",
+        };
+        assert_eq!(heard, told, "{command}");
+        journal.changes.clear();
+        journal.stirred.clear();
+    }
 }

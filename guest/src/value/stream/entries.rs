@@ -264,13 +264,16 @@ impl Entries {
             }
             if !trim.approximately {
                 let len = self.len;
-                let deleted = first
-                    .get_mut()
-                    .delete_while(base, |id, deleted| match trim.by {
-                        TrimBy::Length(length) => len - deleted > length,
-                        TrimBy::Id(oldest) => id < oldest,
-                    });
+                let goes = |id, deleted| match trim.by {
+                    TrimBy::Length(length) => len - deleted > length,
+                    TrimBy::Id(oldest) => id < oldest,
+                };
+                let (deleted, stays) = first.get_mut().delete_while(base, goes);
                 self.len -= deleted;
+                if let Some(stays) = stays {
+                    self.first_id = stays;
+                    return removed + deleted;
+                }
                 removed += deleted;
             }
             break;
