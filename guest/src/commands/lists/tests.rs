@@ -1,7 +1,8 @@
 //! What the list commands answer, count and tell, as Redis 8.0.2 does.
 
 use super::*;
-use crate::commands::transcript::check;
+use crate::commands::transcript::{check, waits};
+use crate::keyspace::Keyspace;
 
 #[test]
 fn ranges_are_what_lies_within_the_list() {
@@ -162,4 +163,21 @@ fn waiting_commands_do_as_the_others_where_there_is_something() {
             "",
         ),
     ]);
+}
+
+#[test]
+fn who_finds_no_element_waits_for_one() {
+    let mut keyspace = Keyspace::new(1, 7, usize::MAX);
+    keyspace.set_now_us(1_700_000_000_000_000);
+    for (command, keys, until_us) in [
+        ("BLPOP l m 0", "l m", None),
+        ("BRPOP l 0.0001", "l", Some(1_700_000_000_001_000)),
+        ("BLMPOP 1.5 2 l m LEFT", "l m", Some(1_700_000_001_500_000)),
+        ("BLMOVE l m LEFT RIGHT 0", "l", None),
+        ("BRPOPLPUSH l m 2", "l", Some(1_700_000_002_000_000)),
+    ] {
+        let wait = waits(&mut keyspace, command).expect(command);
+        assert_eq!(wait.keys.join(&b' '), keys.as_bytes(), "{command}");
+        assert_eq!(wait.until_us, until_us, "{command}");
+    }
 }

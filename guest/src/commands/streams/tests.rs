@@ -1,6 +1,6 @@
 //! What the stream commands answer, count and tell, as Redis 8.0.2 does.
 
-use crate::commands::transcript::{answer, check};
+use crate::commands::transcript::{answer, check, waits};
 use crate::keyspace::Keyspace;
 
 const WRONG_TYPE: &str = "-WRONGTYPE Operation against a key holding the wrong kind of value";
@@ -263,4 +263,31 @@ fn groups_are_nothing_that_is_watched() {
         journal.changes.clear();
         journal.stirred.clear();
     }
+}
+
+/// What means something else when it is run again is replaced by what it meant.
+#[test]
+fn a_reader_that_waits_knows_what_it_has_seen() {
+    let mut keyspace = Keyspace::new(1, 7, usize::MAX);
+    keyspace.set_now_us(1_700_000_000_000_000);
+    for command in ["XADD s 5-1 a b", "XGROUP CREATE s g $"] {
+        answer(&mut keyspace, command);
+    }
+    let wait = waits(&mut keyspace, "XREAD BLOCK 1500 STREAMS s no no $ $ +").expect("a wait");
+    assert_eq!(
+        wait.keys,
+        [b"s"[..].into(), b"no"[..].into(), b"no"[..].into()]
+    );
+    assert_eq!(wait.until_us, Some(1_700_000_001_500_000));
+    assert_eq!(
+        wait.replaced,
+        [(7, b"5-1"[..].into()), (8, b"0-0"[..].into())]
+    );
+    assert!(!wait.wakes_when_gone);
+    let command = "XREADGROUP GROUP g c BLOCK 0 STREAMS s >";
+    let wait = waits(&mut keyspace, command).expect("a wait");
+    assert_eq!((wait.until_us, wait.replaced.len()), (None, 0));
+    assert!(wait.wakes_when_gone);
+    assert!(waits(&mut keyspace, "XREAD STREAMS s $").is_none());
+    assert!(waits(&mut keyspace, "XREAD BLOCK 0 STREAMS s 5-0").is_none());
 }
