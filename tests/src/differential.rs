@@ -107,14 +107,16 @@ fn same(words: &Words, ours: &[u8], theirs: &[u8]) -> bool {
         .map(|word| word.to_ascii_uppercase())
         .unwrap_or_default();
     match name.as_slice() {
-        b"KEYS" | b"SCAN" => parts(ours) == parts(theirs),
         b"ZSCAN" => pairs(ours) == pairs(theirs),
         // The same number of members, each server's own choice.
         b"ZRANDMEMBER" => ours.starts_with(b"$") || first_line(ours) == first_line(theirs),
         // The C library's sine of one angle in a thousand is not rounded as well as it might be.
         b"ZRANGE" if words.iter().any(|word| word == b"dist") => nearly_the_same(ours, theirs),
-        // Both name a key, each one of its own choice.
+        // Both name one, each of its own choice.
         b"RANDOMKEY" => ours.starts_with(b"$") && theirs.starts_with(b"$"),
+        b"SRANDMEMBER" if words.len() == 2 => ours.starts_with(b"$") && theirs.starts_with(b"$"),
+        b"KEYS" | b"SCAN" | b"SMEMBERS" | b"SUNION" | b"SDIFF" | b"SINTER" | b"SRANDMEMBER"
+        | b"SSCAN" => parts(ours) == parts(theirs),
         b"PTTL" | b"PEXPIRETIME" => apart(ours, theirs).is_some_and(|apart| apart <= SLACK_MS),
         // Redis looks at C's errno and does not clear it before: once a number was out of range, no
         // text reads as one.
@@ -141,8 +143,28 @@ fn same(words: &Words, ours: &[u8], theirs: &[u8]) -> bool {
         },
         b"HPTTL" | b"HPEXPIRETIME" => each_apart(ours, theirs, SLACK_MS),
         b"HTTL" | b"HEXPIRETIME" => each_apart(ours, theirs, SLACK_MS / 1000),
+        // When something was delivered, or how long ago.
+        b"XPENDING" | b"XINFO" => same_but_for_times(ours, theirs),
         _ => false,
     }
+}
+
+/// The same lines, but for numbers that are a time: one with another number right behind it, or with
+/// a name that says so before it.
+fn same_but_for_times(ours: &[u8], theirs: &[u8]) -> bool {
+    const TIMES: [&[u8]; 4] = [b"idle", b"inactive", b"seen-time", b"active-time"];
+    let lines = |reply: &[u8]| -> Vec<Vec<u8>> {
+        let lines = reply.split(|byte| *byte == b'\n');
+        lines.map(|line| line.trim_ascii_end().to_vec()).collect()
+    };
+    let (ours, theirs) = (lines(ours), lines(theirs));
+    ours.len() == theirs.len()
+        && (0..ours.len()).all(|at| {
+            let is_time = ours.get(at + 1).is_some_and(|next| next.starts_with(b":"))
+                || at > 0 && TIMES.contains(&&*ours[at - 1]);
+            ours[at] == theirs[at]
+                || is_time && apart(&ours[at], &theirs[at]).is_some_and(|apart| apart <= SLACK_MS)
+        })
 }
 
 /// What a flat list holds, whatever its order.

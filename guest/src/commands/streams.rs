@@ -71,7 +71,7 @@ fn answer_entries(reply: &mut dyn Sink, mut cursor: Cursor<'_>, count: usize) {
     let mark = reply.defer();
     let mut answered = 0;
     while answered < count
-        && let Some(id) = cursor.next()
+        && let Some(id) = cursor.advance()
     {
         answer_entry(reply, id, &mut cursor);
         answered += 1;
@@ -91,18 +91,16 @@ fn count_or_all(arg: &[u8]) -> Result<usize, CommandError> {
 
 /// What XADD and XTRIM take in front of what each of them is about.
 #[derive(Default)]
-struct TrimArgs<'a> {
+struct TrimArgs {
     by: Option<TrimBy>,
     approximately: bool,
-    limit: Option<&'a [u8]>,
-    /// Of XADD: whether a key that is not there stays so.
-    no_mkstream: bool,
+    limit: Option<u64>,
 }
 
-impl<'a> TrimArgs<'a> {
+impl TrimArgs {
     /// Takes the option at `index` and moves behind it; false if it is none of
     /// `MAXLEN | MINID [= | ~] threshold [LIMIT count]`.
-    fn take(&mut self, args: Args<'a>, index: &mut usize) -> Result<bool, CommandError> {
+    fn take(&mut self, args: Args, index: &mut usize) -> Result<bool, CommandError> {
         let (option, next) = (args.at(*index), args.get(*index + 1));
         let Some(next) = next else {
             return Ok(false);
@@ -129,10 +127,8 @@ impl<'a> TrimArgs<'a> {
                 TrimBy::Id(ids::strict(threshold, 0)?)
             });
         } else if options::is(option, "LIMIT") {
-            if options::integer(next)? < 0 {
-                return Err(error::TRIM_LIMIT_NEGATIVE);
-            }
-            self.limit = Some(next);
+            let limit = u64::try_from(options::integer(next)?);
+            self.limit = Some(limit.map_err(|_| error::TRIM_LIMIT_NEGATIVE)?);
             *index += 1;
         } else {
             return Ok(false);
@@ -141,29 +137,31 @@ impl<'a> TrimArgs<'a> {
         Ok(true)
     }
 
-    /// What to trim, once all options were taken.
-    fn judge(&self, config: &Config) -> Result<Option<Trim>, CommandError> {
-        let limit = self.limit.map(options::integer).transpose()?;
-        let limit = limit.map(|limit| limit as u64);
-        if limit.is_some_and(|limit| limit > 0) && self.by.is_none() {
-            return Err(error::LIMIT_WITHOUT_TRIM);
+    /// Refuses a limit where nothing is to be trimmed, once all options were taken.
+    fn check(&self) -> Outcome {
+        match (self.limit, self.by) {
+            (Some(1..), None) => Err(error::LIMIT_WITHOUT_TRIM),
+            _ => Ok(()),
         }
-        if limit.is_some() && !self.approximately {
-            return Err(match self.by {
-                // Said by XTRIM before it looks at the limit.
-                None => error::XTRIM_WITHOUT_STRATEGY,
-                Some(_) => error::LIMIT_WITHOUT_APPROXIMATION,
-            });
+    }
+
+    /// How many entries to trim at most, if not 0.
+    fn limit(&self, config: &Config) -> Result<u64, CommandError> {
+        match self.limit {
+            Some(_) if !self.approximately => Err(error::LIMIT_WITHOUT_APPROXIMATION),
+            Some(limit) => Ok(limit),
+            None if self.approximately => Ok(default_limit(config)),
+            None => Ok(0),
         }
-        Ok(self.by.map(|by| Trim {
+    }
+
+    /// What to trim.
+    fn trim(&self, by: TrimBy, limit: u64) -> Trim {
+        Trim {
             by,
             approximately: self.approximately,
-            limit: match limit {
-                Some(limit) => limit,
-                None if self.approximately => default_limit(config),
-                None => 0,
-            },
-        }))
+            limit,
+        }
     }
 }
 
@@ -194,30 +192,26 @@ struct AddArgs<'a> {
 impl<'a> AddArgs<'a> {
     /// `[NOMKSTREAM] [MAXLEN | MINID …] * | id field value [field value ...]`
     fn parse(args: Args<'a>, config: &Config) -> Result<Self, CommandError> {
-        let mut options = TrimArgs::default();
-        let mut wanted = WantedId::Next;
+        let mut trimming = TrimArgs::default();
+        let (mut wanted, mut no_mkstream) = (WantedId::Next, false);
         let mut at = 0;
         while let Some(arg) = args.get(at) {
             if options::is(arg, "*") {
                 break;
             }
-            if options.take(args, &mut at)? {
+            if trimming.take(args, &mut at)? {
                 continue;
             }
             if options::is(arg, "NOMKSTREAM") {
-                options.no_mkstream = true;
+                no_mkstream = true;
                 at += 1;
                 continue;
             }
             wanted = ids::wanted(arg)?;
             break;
         }
-        let trim = match options.judge(config) {
-            Err(refused) if refused == error::XTRIM_WITHOUT_STRATEGY => {
-                Err(error::LIMIT_WITHOUT_APPROXIMATION)
-            }
-            judged => judged,
-        }?;
+        trimming.check()?;
+        let limit = trimming.limit(config)?;
         let words = args.from(at + 1);
         if words.is_empty() || words.len() % 2 == 1 {
             return Err(error::wrong_arity("xadd"));
@@ -228,8 +222,8 @@ impl<'a> AddArgs<'a> {
         Ok(AddArgs {
             wanted,
             words,
-            no_mkstream: options.no_mkstream,
-            trim,
+            no_mkstream,
+            trim: trimming.by.map(|by| trimming.trim(by, limit)),
         })
     }
 }
@@ -284,14 +278,16 @@ const WORD_OVERHEAD: usize = 16;
 
 /// XTRIM key MAXLEN | MINID [= | ~] threshold [LIMIT count]
 fn xtrim(ctx: &mut Context, args: Args) -> Outcome {
-    let mut options = TrimArgs::default();
+    let mut trimming = TrimArgs::default();
     let mut at = 2;
     while at < args.len() {
-        if !options.take(args, &mut at)? {
+        if !trimming.take(args, &mut at)? {
             return Err(error::SYNTAX);
         }
     }
-    let trim = (options.judge(ctx.config)?).ok_or(error::XTRIM_WITHOUT_STRATEGY)?;
+    trimming.check()?;
+    let by = trimming.by.ok_or(error::XTRIM_WITHOUT_STRATEGY)?;
+    let trim = trimming.trim(by, trimming.limit(ctx.config)?);
     let mut slot = ctx.keyspace.write(ctx.db, args.at(1));
     let removed = match slot.stream_mut()? {
         Some(stream) => stream.entries.trim(&trim),

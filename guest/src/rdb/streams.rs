@@ -54,8 +54,8 @@ fn write_group(writer: &mut Writer, group: &Group) {
         writer.time_ms(consumer.seen_ms);
         writer.time_ms(consumer.active_ms.unwrap_or(NEVER_ACTIVE_MS));
         writer.count(consumer.pending.len());
-        for id in &consumer.pending {
-            writer.raw(&raw(*id));
+        for (id, ()) in consumer.pending.iter() {
+            writer.raw(&raw(id));
         }
     }
 }

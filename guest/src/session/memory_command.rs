@@ -232,7 +232,7 @@ fn doctor(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
     const LITTLE: u64 = 5 << 20;
     const MUCH: u64 = 10 << 20;
     let figures = Figures::of(call.server);
-    if figures.used < LITTLE {
+    if figures.used - figures.at_start < LITTLE {
         call.reply.verbatim("txt", NOTHING_TO_SEE.as_bytes());
         return Ok(());
     }

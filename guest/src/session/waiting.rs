@@ -279,7 +279,7 @@ impl Server {
                 self.stats.failed(parked.command.spec.id);
                 out.wire.error(error.text());
             }
-            (None, Some(wait)) => wait.nothing.write(&mut out.wire),
+            (None, Some(wait)) => wait.nothing.write_in_vain(&mut out.wire),
             (None, None) => {}
         }
         let (spec, args) = (parked.command.spec, parked.args.as_args());

@@ -86,7 +86,7 @@ impl Claim<'_> {
             return;
         }
         let mut cursor = entries.range(id, id, Direction::Forward);
-        if cursor.next().is_some() {
+        if cursor.advance().is_some() {
             answer_entry(reply, id, &mut cursor);
         }
     }

@@ -296,15 +296,15 @@ pub fn xpending(ctx: &mut Context, args: Args) -> Outcome {
 fn summarise(reply: &mut dyn Sink, group: &Group) {
     reply.array(4);
     reply.integer(group.pending_len() as i64);
-    let mut pending = group.pending().map(|(id, _)| id);
-    let Some(first) = pending.next() else {
+    let first = group.pending().next().map(|(id, _)| id);
+    let (Some(first), Some(last)) = (first, group.last_pending()) else {
         reply.null();
         reply.null();
         reply.null_array();
         return;
     };
     reply.bulk(&first.text());
-    reply.bulk(&pending.next_back().unwrap_or(first).text());
+    reply.bulk(&last.text());
     let mark = reply.defer();
     let mut consumers = 0;
     for consumer in group.consumers().filter(|one| !one.pending.is_empty()) {

@@ -102,7 +102,7 @@ pub fn xinfo_stream(ctx: &mut Context, args: Args) -> Outcome {
 
 fn first_entry(reply: &mut dyn Sink, entries: &Entries, direction: Direction) {
     let mut cursor = entries.all(direction);
-    match cursor.next() {
+    match cursor.advance() {
         Some(id) => answer_entry(reply, id, &mut cursor),
         None => reply.null(),
     }

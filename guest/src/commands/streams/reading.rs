@@ -349,7 +349,7 @@ fn deliver(
     let first = group.last_id.next().unwrap_or(StreamId::MAX);
     let mut cursor = entries.range(first, StreamId::MAX, Direction::Forward);
     while delivered < reader.count
-        && let Some(id) = cursor.next()
+        && let Some(id) = cursor.advance()
     {
         group.advance(id, entries);
         answer_entry(reply, id, &mut cursor);
@@ -386,7 +386,7 @@ fn repeat(
         && let Some(id) = next.and_then(|from| group.next_pending_to(consumer, from))
     {
         let mut cursor = entries.range(id, id, Direction::Forward);
-        if cursor.next().is_some() {
+        if cursor.advance().is_some() {
             answer_entry(reply, id, &mut cursor);
             group.deliver_again(id, now_ms);
         } else {

@@ -121,7 +121,7 @@ impl Digest {
             }
             Value::Stream(stream) => {
                 let mut cursor = stream.entries.all(Direction::Forward);
-                while let Some(id) = cursor.next() {
+                while let Some(id) = cursor.advance() {
                     self.mix(format!("{}.{}", id.ms, id.seq).as_bytes());
                     while let Some((field, value)) = cursor.next_field() {
                         self.mix(&field.bytes());

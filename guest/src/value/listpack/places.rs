@@ -30,13 +30,20 @@ impl Listpack {
     /// Adds a number at the end.
     #[inline]
     pub fn push_number(&mut self, number: i64) {
-        Encoded::number(number).append_to(&mut self.bytes);
+        match number {
+            0..0x80 => self.bytes.extend_from_slice(&[number as u8, 1]),
+            _ => Encoded::number(number).append_to(&mut self.bytes),
+        }
         self.len += 1;
     }
 
     /// Puts a number in the place of another element.
     #[inline]
     pub fn set_number(&mut self, place: Place, number: i64) {
+        if (0..0x80).contains(&number) && self.bytes[place] < 0x80 {
+            self.bytes[place] = number as u8;
+            return;
+        }
         let (entry, end) = (Encoded::number(number), self.after(place));
         if entry.size() == end - place {
             entry.write_to(&mut self.bytes[place..end]);
@@ -76,7 +83,7 @@ impl Items<'_> {
     }
 
     /// The next element as a number: 0 if there is none, or it is none.
-    #[inline]
+    #[inline(always)]
     pub fn next_number(&mut self) -> i64 {
         let Some(&byte) = self.pack.bytes.get(self.front) else {
             return 0;

@@ -282,21 +282,22 @@ impl Block {
         self.count_deleted(1)
     }
 
-    /// Marks entries as deleted from the first on, as long as `goes` says so of an id; it hears of
-    /// those that are deleted already, too. Returns how many it were.
+    /// Marks entries as deleted from the first on, as long as `goes` says so of an id and of how many
+    /// are gone. Returns how many it were, and the first that stays.
     pub(super) fn delete_while(
         &mut self,
         base: StreamId,
         mut goes: impl FnMut(StreamId, u64) -> bool,
-    ) -> u64 {
+    ) -> (u64, Option<StreamId>) {
         let master = self.master();
         let (width, mut place) = (master.width, Block::body(&master));
         let end = self.pack.items().back();
-        let mut deleted = 0;
+        let (mut deleted, mut stays) = (0, None);
         while place < end {
             let mut items = self.pack.items_between(place, end);
             let head = Head::read(&mut items, base, width);
-            if !goes(head.id, deleted) {
+            if !head.deleted && !goes(head.id, deleted) {
+                stays = Some(head.id);
                 break;
             }
             items.pass(Head::elements(head.same_fields, head.width));
@@ -308,7 +309,7 @@ impl Block {
             place = next;
         }
         self.count_deleted(deleted);
-        deleted
+        (deleted, stays)
     }
 
     fn mark(&mut self, place: Place) {

@@ -1,9 +1,7 @@
 //! The consumers of a group: each with a number by which what is pending refers to it, found by name
 //! and listed in the order of names.
 
-use std::collections::BTreeSet;
-
-use super::StreamId;
+use super::ById;
 
 /// Stands for a consumer as long as it is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +17,7 @@ pub struct Consumer {
     /// When it last got something.
     pub active_ms: Option<i64>,
     /// The ids of what it got and has not acknowledged.
-    pub pending: BTreeSet<StreamId>,
+    pub pending: ById<()>,
 }
 
 /// The consumers of a group.
@@ -91,10 +89,10 @@ impl Consumers {
         gone
     }
 
-    /// Bytes on the heap, without what is pending.
+    /// Bytes on the heap.
     pub fn heap_bytes(&self) -> usize {
-        let names: usize = self.iter().map(|consumer| consumer.name.len()).sum();
-        names
+        let own = |consumer: &Consumer| consumer.name.len() + consumer.pending.heap_bytes();
+        self.iter().map(own).sum::<usize>()
             + self.places.capacity() * size_of::<Consumer>()
             + (self.order.capacity() + self.empty.capacity()) * size_of::<u32>()
     }

@@ -28,6 +28,7 @@ pub struct Cursor<'a> {
 }
 
 /// The block that the cursor is in, and the entry.
+#[derive(Clone)]
 struct Open<'a> {
     base: StreamId,
     pack: &'a Listpack,
@@ -73,6 +74,25 @@ impl<'a> Open<'a> {
         self.width = head.width;
         self.unread = head.width;
         head
+    }
+
+    /// Passes over entries with smaller ids if those from `first` on are among the last few of the
+    /// block: what is newest is asked for most.
+    fn look_from_the_end(&mut self, first: StreamId) {
+        const FEW: usize = 8;
+        let mut ahead = self.clone();
+        let mut at = None;
+        for _ in 0..FEW {
+            match ahead.previous() {
+                Some(head) if head.id >= first => at = Some(head.place),
+                Some(_) => {
+                    let end = self.entry.back();
+                    self.entry = self.pack.items_between(at.unwrap_or(end), end);
+                    return;
+                }
+                None => return,
+            }
+        }
     }
 
     /// Goes to the next entry of the block.
@@ -125,7 +145,7 @@ impl<'a> Cursor<'a> {
 
     /// Goes to the next entry.
     #[inline]
-    pub fn next(&mut self) -> Option<StreamId> {
+    pub fn advance(&mut self) -> Option<StreamId> {
         match self.direction {
             Direction::Forward => self.next_forward(),
             Direction::Backward => self.next_backward(),
@@ -139,7 +159,10 @@ impl<'a> Cursor<'a> {
         loop {
             let Some(open) = &mut self.open else {
                 let (base, block) = self.blocks.next()?;
-                self.open = Some(Open::new(*base, block));
+                let open = self.open.insert(Open::new(*base, block));
+                if *base < self.first {
+                    open.look_from_the_end(self.first);
+                }
                 continue;
             };
             match open.next() {

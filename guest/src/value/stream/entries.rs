@@ -157,7 +157,7 @@ impl Entries {
 
     /// True if there is an entry with that id.
     pub fn contains(&self, id: StreamId) -> bool {
-        self.range(id, id, Direction::Forward).next().is_some()
+        self.range(id, id, Direction::Forward).advance().is_some()
     }
 
     // ---- writing
@@ -222,7 +222,7 @@ impl Entries {
     /// Removes an entry; false if there is none with that id.
     pub fn delete(&mut self, id: StreamId) -> bool {
         let mut cursor = self.range(id, id, Direction::Forward);
-        let Some((base, place)) = cursor.next().and_then(|_| cursor.place()) else {
+        let Some((base, place)) = cursor.advance().and_then(|_| cursor.place()) else {
             return false;
         };
         if let Some(block) = self.blocks.get_mut(&base)
@@ -264,13 +264,16 @@ impl Entries {
             }
             if !trim.approximately {
                 let len = self.len;
-                let deleted = first
-                    .get_mut()
-                    .delete_while(base, |id, deleted| match trim.by {
-                        TrimBy::Length(length) => len - deleted > length,
-                        TrimBy::Id(oldest) => id < oldest,
-                    });
+                let goes = |id, deleted| match trim.by {
+                    TrimBy::Length(length) => len - deleted > length,
+                    TrimBy::Id(oldest) => id < oldest,
+                };
+                let (deleted, stays) = first.get_mut().delete_while(base, goes);
                 self.len -= deleted;
+                if let Some(stays) = stays {
+                    self.first_id = stays;
+                    return removed + deleted;
+                }
                 removed += deleted;
             }
             break;
@@ -282,11 +285,11 @@ impl Entries {
     }
 
     fn find_first_id(&mut self) {
-        self.first_id = self.all(Direction::Forward).next().unwrap_or_default();
+        self.first_id = self.all(Direction::Forward).advance().unwrap_or_default();
     }
 
     fn find_newest_id(&mut self) {
-        self.newest_id = self.all(Direction::Backward).next().unwrap_or_default();
+        self.newest_id = self.all(Direction::Backward).advance().unwrap_or_default();
     }
 
     // ---- how far readers are
@@ -334,7 +337,9 @@ impl Entries {
         id: StreamId,
     ) -> Option<i64> {
         match read {
-            Some(read) if !self.has_gap_from(from) => Some(read.wrapping_add(1)),
+            Some(read) if from >= self.first_id && !self.has_gap_from(from) => {
+                Some(read.wrapping_add(1))
+            }
             read if self.counters.added == 0 => read,
             _ => self.added_until(id),
         }

@@ -1,10 +1,8 @@
 //! Consumer groups of a stream: how far a group has read, and which entries were delivered to which
 //! consumer and not acknowledged yet. Knows no entry but by its id.
 
-use std::collections::BTreeMap;
-
 use super::consumers::{Consumer, ConsumerNumber, Consumers};
-use super::{Entries, StreamId};
+use super::{ById, Entries, StreamId};
 
 /// An entry that was delivered and is not acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +23,7 @@ pub struct Group {
     /// How many entries were read, if that is known.
     pub entries_read: Option<i64>,
     consumers: Consumers,
-    pending: BTreeMap<StreamId, Pending>,
+    pending: ById<Pending>,
 }
 
 impl Group {
@@ -62,7 +60,7 @@ impl Group {
             if self.pending.insert(id, pending).is_some() {
                 return None;
             }
-            self.consumers.get_mut(number).pending.insert(id);
+            self.consumers.get_mut(number).pending.insert(id, ());
         }
         Some(())
     }
@@ -93,7 +91,7 @@ impl Group {
     /// Removes a consumer and what is pending to it; returns how much that is.
     pub fn remove_consumer(&mut self, number: ConsumerNumber) -> usize {
         let pending = self.consumers.remove(number).pending;
-        for id in &pending {
+        for (id, ()) in pending.iter() {
             self.pending.remove(id);
         }
         pending.len()
@@ -139,8 +137,13 @@ impl Group {
     }
 
     /// All that is pending, in the order of ids.
-    pub fn pending(&self) -> impl DoubleEndedIterator<Item = (StreamId, &Pending)> {
-        self.pending.iter().map(|(id, pending)| (*id, pending))
+    pub fn pending(&self) -> impl Iterator<Item = (StreamId, &Pending)> {
+        self.pending.iter()
+    }
+
+    /// The last id that is pending.
+    pub fn last_pending(&self) -> Option<StreamId> {
+        self.pending.last()
     }
 
     /// What is pending from one id to another, both included.
@@ -149,12 +152,7 @@ impl Group {
         first: StreamId,
         last: StreamId,
     ) -> impl Iterator<Item = (StreamId, &Pending)> {
-        let range = if first <= last {
-            self.pending.range(first..=last)
-        } else {
-            Default::default()
-        };
-        range.map(|(id, pending)| (*id, pending))
+        self.pending.range(first, last)
     }
 
     /// What is pending to one consumer, from one id to another, both included.
@@ -164,33 +162,31 @@ impl Group {
         first: StreamId,
         last: StreamId,
     ) -> impl Iterator<Item = (StreamId, &Pending)> {
-        let range = if first <= last {
-            consumer.pending.range(first..=last)
-        } else {
-            Default::default()
-        };
-        range.filter_map(|id| Some((*id, self.pending.get(id)?)))
+        let own = consumer.pending.range(first, last);
+        own.filter_map(|(id, _)| Some((id, self.pending.get(id)?)))
     }
 
     /// The first id from `first` on that is pending.
     pub fn next_pending(&self, first: StreamId) -> Option<StreamId> {
-        self.pending.range(first..).next().map(|(id, _)| *id)
+        let mut later = self.pending.range(first, StreamId::MAX);
+        later.next().map(|(id, _)| id)
     }
 
     /// The first id from `first` on that is pending to a consumer.
     pub fn next_pending_to(&self, number: ConsumerNumber, first: StreamId) -> Option<StreamId> {
         let own = &self.consumers.get(number).pending;
-        own.range(first..).next().copied()
+        let mut later = own.range(first, StreamId::MAX);
+        later.next().map(|(id, _)| id)
     }
 
     /// The pending entry with that id.
     pub fn find_pending(&self, id: StreamId) -> Option<&Pending> {
-        self.pending.get(&id)
+        self.pending.get(id)
     }
 
     /// A pending entry is delivered once more, to the same consumer.
     pub fn deliver_again(&mut self, id: StreamId, now_ms: i64) {
-        if let Some(pending) = self.pending.get_mut(&id) {
+        if let Some(pending) = self.pending.get_mut(id) {
             pending.delivered_ms = now_ms;
             pending.deliveries = pending.deliveries.wrapping_add(1);
         }
@@ -202,26 +198,27 @@ impl Group {
         match before {
             Some(before) if before.consumer == pending.consumer => return,
             Some(before) => {
-                self.consumers.get_mut(before.consumer).pending.remove(&id);
+                self.consumers.get_mut(before.consumer).pending.remove(id);
             }
             None => {}
         }
-        self.consumers.get_mut(pending.consumer).pending.insert(id);
+        self.consumers
+            .get_mut(pending.consumer)
+            .pending
+            .insert(id, ());
     }
 
     /// The entry is not pending any more; false if it was not.
     pub fn acknowledge(&mut self, id: StreamId) -> bool {
-        let Some(pending) = self.pending.remove(&id) else {
+        let Some(pending) = self.pending.remove(id) else {
             return false;
         };
-        self.consumers.get_mut(pending.consumer).pending.remove(&id);
+        self.consumers.get_mut(pending.consumer).pending.remove(id);
         true
     }
 
-    /// A rough count of bytes on the heap.
+    /// Bytes on the heap.
     pub fn heap_bytes(&self) -> usize {
-        /// An entry in both trees, half of which are filled.
-        const PENDING_BYTES: usize = 2 * size_of::<(StreamId, Pending, StreamId)>();
-        self.consumers.heap_bytes() + self.pending.len() * PENDING_BYTES
+        self.consumers.heap_bytes() + self.pending.heap_bytes()
     }
 }

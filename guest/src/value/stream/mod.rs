@@ -2,6 +2,7 @@
 //! no key and no command.
 
 mod block;
+mod by_id;
 mod consumers;
 mod cursor;
 mod entries;
@@ -14,6 +15,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub use block::{Block, BlockLimits, MOST_BYTES};
+pub use by_id::ById;
 pub use consumers::{Consumer, ConsumerNumber};
 pub use cursor::{Cursor, Direction};
 pub use entries::{Counters, Entries, Trim, TrimBy, WantedId};

@@ -60,5 +60,20 @@ mod tests {
             |ids: &[(u64, u64)]| nodes(ids.iter().map(|(ms, seq)| StreamId::new(*ms, *seq)));
         assert_eq!(count(&[]), 1);
         assert_eq!(count(&[(1, 1)]), 2);
+        assert_eq!(count(&[(1, 1), (1, 2)]), 4);
+        assert_eq!(count(&[(1, 1), (1, 2), (2, 0)]), 8);
+        assert_eq!(count(&[(1, 1), (1, 257), (1, 258), (256, 0)]), 11);
+        assert_eq!(count(&[(1, 1), (1 << 56, 0)]), 5);
+        let ids = [
+            (7, 0),
+            (8, 0),
+            (8, 1),
+            (8, 65536),
+            (9, 255),
+            (65536, 3),
+            (65537, 3),
+            (1 << 24, 0),
+        ];
+        assert_eq!(count(&ids), 25);
     }
 }
