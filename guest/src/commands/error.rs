@@ -199,6 +199,7 @@ errors! {
     RELOAD_OPTION = "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.";
     RELOAD_FAILED = "ERR Error trying to load the RDB dump, check server logs.";
     SORT_NOT_A_DOUBLE = "ERR One or more scores can't be converted into double";
+    LOADAOF_FAILED = "ERR Error trying to load the AOF files, check server logs.";
     NOT_A_LISTPACK = "ERR Not a listpack encoded object.";
     NOT_A_QUICKLIST = "ERR Not a quicklist encoded object.";
     NOT_ON_OR_OFF = "ERR Argument must be ON or OFF";

@@ -199,9 +199,11 @@ fn pfdebug(ctx: &mut Context, args: Args) -> Outcome {
         return Err(error::unknown_pfdebug(subcommand));
     };
     // Redis counts another encoding as a change, but tells nobody who watches the key.
-    slot.only_laid_out_differently();
-    drop(slot);
-    ctx.keyspace.journal.dirty += u64::from(converted);
+    if converted {
+        slot.tell_nobody();
+    } else {
+        slot.only_laid_out_differently();
+    }
     Ok(outcome?)
 }
 

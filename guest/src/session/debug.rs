@@ -29,7 +29,7 @@ fn debug(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
         (b"error", 3) => error(call, args.at(2)),
         (b"help", 2) => help(call),
         (b"listpack", 3) => layout(call, args.at(2), Shown::Listpack),
-        (b"loadaof", 2) => reload::reload(call, args.from(2)),
+        (b"loadaof", 2..) => reload::loadaof(call),
         (b"log", 3) => log(call, args.at(2)),
         (b"object", 3) => object(call, args.at(2)),
         (b"pause-cron", 3) => pause_cron(call, args.at(2)),

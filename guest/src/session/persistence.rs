@@ -2,7 +2,7 @@
 //! of the last one. What an image looks like is `rdb`'s; the host writes it to a file and says
 //! whether it could.
 
-use super::{Call, Connection, LogLevel, REDIS_VERSION, Server, SessionHandler};
+use super::{Call, Caller, Connection, LogLevel, REDIS_VERSION, Server, SessionHandler};
 use crate::commands::{CommandError, Outcome, error, options};
 use crate::config::SavePoint;
 use crate::rdb::Unreadable;
@@ -65,6 +65,8 @@ struct Saving {
 #[derive(Debug, Default)]
 pub struct Persistence {
     saving: Option<Saving>,
+    /// BGSAVE was asked for in a transaction.
+    scheduled: bool,
     /// How many images were made for the host.
     images: u32,
     /// An image for the host.
@@ -84,6 +86,8 @@ pub struct Persistence {
     pub loaded: u64,
     /// Keys of it whose time was up.
     pub loaded_expired: u64,
+    /// BGREWRITEAOF was asked for: Redis would have a file of commands now.
+    pub has_rewritten_aof: bool,
     /// Libraries of functions, as they were loaded; saved as they are.
     pub libraries: Vec<Library>,
 }
@@ -142,6 +146,7 @@ impl Server {
     /// Makes an image and hands it to the host.
     pub fn begin_saving(&mut self, waiting: Waiting) -> Outcome {
         self.persistence.saves += 1;
+        self.persistence.scheduled = false;
         self.persistence.tried_us = self.now_us();
         let image = self.make_image().inspect_err(|_| {
             self.persistence.failed = true;
@@ -234,11 +239,14 @@ impl Server {
 
     // ---- saving by itself
 
-    /// When a save point will be reached if nothing changes any more, in microseconds since the Unix
-    /// epoch.
+    /// When the data is to be saved next if nothing changes any more: a save point is reached, or
+    /// BGSAVE was put off. In microseconds since the Unix epoch.
     pub fn next_save_us(&self) -> Option<u64> {
         if self.persistence.saving.is_some() {
             return None;
+        }
+        if self.persistence.scheduled {
+            return Some(self.now_us());
         }
         let reached =
             |point: &&SavePoint| self.keyspace.journal.dirty as i128 >= point.changes.into();
@@ -265,7 +273,7 @@ impl Server {
             .next_save_us()
             .is_some_and(|at_us| at_us <= self.now_us())
         {
-            self.log(LogLevel::Notice, "A save point is reached. Saving...");
+            self.log(LogLevel::Notice, "Saving in the background...");
             if let Err(refused) = self.begin_saving(Waiting::Nobody) {
                 let text = String::from_utf8_lossy(refused.text()).into_owned();
                 self.log(
@@ -303,6 +311,12 @@ fn bgsave(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     if call.server.persistence.saving.is_some() {
         return Err(error::SAVE_IN_PROGRESS);
     }
+    if call.caller == Caller::Transaction {
+        // Not in the midst of it.
+        call.server.persistence.scheduled = true;
+        call.reply.simple("Background saving scheduled");
+        return Ok(());
+    }
     call.server.begin_saving(Waiting::Nobody)?;
     call.server
         .log(LogLevel::Notice, "Background saving started");
@@ -313,6 +327,7 @@ fn bgsave(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
 /// BGREWRITEAOF
 fn bgrewriteaof(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
     // There is no file of commands, and so it is done.
+    call.server.persistence.has_rewritten_aof = true;
     call.reply
         .simple("Background append only file rewriting started");
     Ok(())
