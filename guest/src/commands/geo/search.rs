@@ -312,7 +312,7 @@ fn select(found: &mut Vec<Found>, search: &Search) {
 fn as_scored<'k>(found: &[Found<'k>], distances: bool, unit_m: f64) -> Vec<Scored<'k>> {
     let score = |found: &Found| match found.distance_m / unit_m {
         _ if !distances => found.score,
-        // A place on the opposite side of the earth. Redis stops at the sight of it.
+        // No two places are known that are so far apart, but a score has to be a number.
         distance if distance.is_nan() => f64::INFINITY,
         distance => distance,
     };

@@ -2,7 +2,7 @@
 //! Redis: stable where all are sorted, and where only the first few are, as the quicksort leaves them
 //! that Redis has for it. Knows nothing of places.
 //!
-//! A distance may be no number, so nothing here trusts the comparisons to agree.
+//! Nothing promises that a distance is a number, so nothing here trusts the comparisons to agree.
 
 use std::cmp::Ordering;
 

@@ -20,8 +20,8 @@ pub fn degrees(radians: f64) -> f64 {
     radians / (std::f64::consts::PI / 180.0)
 }
 
-/// The distance of two places by the haversine formula. Of two on opposite sides of the earth it may
-/// be no number, as in Redis.
+/// The distance of two places by the haversine formula. Should it round to the sine of more than a
+/// quarter of a turn, on opposite sides of the earth, it is no number; no such two places are known.
 pub fn distance_m(one: Place, other: Place) -> f64 {
     let half_east = sin((radians(other.longitude) - radians(one.longitude)) / 2.0);
     if half_east == 0.0 {
