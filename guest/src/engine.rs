@@ -148,7 +148,7 @@ impl Engine {
         if self
             .server
             .asleep_until_us
-            .is_some_and(|until_us| until_us <= self.server.now_us())
+            .is_some_and(|until_us| until_us <= now_us)
         {
             self.wake_up();
         }

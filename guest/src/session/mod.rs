@@ -256,8 +256,10 @@ impl Server {
     /// Answers nothing for so long, behind what it sleeps already: input is kept, and the reply of the
     /// command that asked for it is held back.
     pub fn sleep_for_us(&mut self, duration_us: u64) {
-        let from_us = self.asleep_until_us.unwrap_or(self.now_us());
-        self.asleep_until_us = Some(from_us.saturating_add(duration_us));
+        let until_us = self.now_us().saturating_add(duration_us);
+        self.asleep_until_us = Some(until_us);
+        // What comes after it in the same transaction comes later.
+        self.keyspace.set_now_us(until_us);
         self.elapsed_us = self.elapsed_us.saturating_add(duration_us);
     }
 }
