@@ -313,35 +313,36 @@ impl Engine {
             }
             let reply = out.wire.len();
             session::run(server, connection, decoder.args(bytes), &mut out.wire);
+            let is_paused = server.is_paused();
+            if let Some(client) = server.clients.get_mut(connection) {
+                if is_paused {
+                    // Kept until the sleep that its command began is over.
+                    client.held_reply.extend_from_slice(out.wire.since(reply));
+                    out.wire.truncate(reply);
+                    put_off = true;
+                } else {
+                    client.sending_bytes += out.wire.since(reply).len() as u64;
+                }
+            }
             if server.is_unsettled {
                 out.attribute(server, connection, start);
                 server.settle(out);
                 let protocol = server.clients.get(connection)?.protocol;
                 start = out.begin(server, protocol);
             }
-            let is_paused = server.is_paused();
-            let Some(client) = server.clients.get_mut(connection) else {
-                break;
-            };
-            if is_paused {
-                // Kept until the sleep that its command began is over.
-                client.held_reply.extend_from_slice(out.wire.since(reply));
-                out.wire.truncate(reply);
-                put_off = true;
-            } else {
-                client.sending_bytes += (out.wire.len() - reply.min(out.wire.len())) as u64;
-                put_off = out.wire.len() > STEP_OUTPUT_BYTES && !limited;
-                if client.parked.is_some() {
+            match server.clients.get(connection) {
+                None => break,
+                Some(client) if client.parked.is_some() => break,
+                Some(_) => {}
+            }
+            if limited && !put_off {
+                // As Redis does: at once, whatever a fast reader would have taken meanwhile.
+                server.check_output_limit(connection);
+                if server.clients.get(connection).is_none() {
                     break;
                 }
-                if limited {
-                    // As Redis does: at once, whatever a fast reader would have taken meanwhile.
-                    server.check_output_limit(connection);
-                    if server.clients.get(connection).is_none() {
-                        break;
-                    }
-                }
             }
+            put_off |= out.wire.len() > STEP_OUTPUT_BYTES && !limited;
             if put_off || server.exit {
                 break;
             }
