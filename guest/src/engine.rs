@@ -355,6 +355,7 @@ impl Engine {
         let client = server.clients.get_mut(connection)?;
         (client.request_bytes, client.request_args) = (0, 0);
         let consumed = decoder.consumed();
+        decoder.relax();
         client.input.decoder = decoder;
         if put_off {
             self.put_off(connection);

@@ -179,6 +179,10 @@ errors! {
     XAUTOCLAIM_MIN_IDLE = "ERR Invalid min-idle-time argument for XAUTOCLAIM";
     XAUTOCLAIM_COUNT = "ERR COUNT must be > 0";
     XAUTOCLAIM_COUNT_TOO_HIGH = "ERR Insufficient memory, failed allocating transient memory, COUNT too high.";
+    CANNOT_LOAD_AOF = "ERR Error trying to load the AOF files, check server logs.";
+    CONFIG_REWRITE_FORCE_ALL = "ERR CONFIG-REWRITE-FORCE-ALL failed: Bad address";
+    DEBUG_DB_OUT_OF_RANGE = "ERR Out of range database";
+    NOT_A_HASH_TABLE = "ERR The value stored at the specified key is not represented using an hash table";
     SLOWLOG_COUNT = "ERR count should be greater than or equal to -1";
     NO_KEY_ARGUMENTS = "ERR The command has no key arguments";
     NOT_A_HYPERLOGLOG = "WRONGTYPE Key is not a valid HyperLogLog string value.";

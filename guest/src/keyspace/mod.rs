@@ -24,6 +24,9 @@ use crate::value::Value;
 use crate::value::dense::Keyed as _;
 use crate::value::hash::Seed;
 
+/// A value of more allocations than this is left to another thread to free, where one may.
+const LAZY_ALLOCATIONS: usize = 64;
+
 /// Counters that INFO shows.
 #[derive(Clone, Debug, Default)]
 pub struct KeyspaceStats {
@@ -37,6 +40,8 @@ pub struct KeyspaceStats {
     pub expired_fields: u64,
     /// Keys gone to make room.
     pub evicted: u64,
+    /// Values that Redis would have left to another thread to free.
+    pub freed_lazily: u64,
 }
 
 /// What one SCAN step found.
@@ -455,6 +460,15 @@ impl Keyspace {
             slot.event(EventClass::GENERIC, "del");
         }
         existed
+    }
+
+    /// As [`Keyspace::remove`], and counts a value that Redis would leave to another thread to free.
+    pub fn unlink(&mut self, db: usize, key: &[u8]) -> bool {
+        let is_much = self
+            .value(db, key)
+            .is_some_and(|value| value.allocations() > LAZY_ALLOCATIONS);
+        self.stats.freed_lazily += u64::from(is_much);
+        self.remove(db, key)
     }
 
     /// Moves what a key holds to another key, another database or both, over whatever is there; its

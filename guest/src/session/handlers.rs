@@ -2,9 +2,9 @@
 //! not built, and answers as an unknown command does.
 
 use super::{
-    SessionHandler, client_command, command, config, connection, debug, info, latency, lolwut,
-    memory_command, modules, monitor, pause, persistence, pubsub, replication, shutdown, slowlog,
-    transactions,
+    SessionHandler, append_only, client_command, command, config, connection, debug, info, latency,
+    lolwut, memory_command, modules, monitor, pause, persistence, pubsub, replication, shutdown,
+    slowlog, transactions,
 };
 use crate::commands::table::{COMMANDS, COUNT, CommandSpec};
 use crate::commands::{
@@ -38,6 +38,7 @@ static HANDLERS: [Option<Handler>; COUNT] = {
     data(&mut table, streams::HANDLERS);
     data(&mut table, sort::HANDLERS);
     data(&mut table, dump::HANDLERS);
+    session(&mut table, append_only::HANDLERS);
     session(&mut table, connection::HANDLERS);
     session(&mut table, client_command::HANDLERS);
     session(&mut table, command::HANDLERS);

@@ -20,7 +20,7 @@ pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[("info", info)];
 type Section = fn(&Server, &mut Page);
 
 /// In the order they are written. The flag says whether a plain INFO has it.
-const SECTIONS: [(&str, bool, Section); 15] = [
+const SECTIONS: [(&str, bool, Section); 16] = [
     ("Server", true, server),
     ("Clients", true, clients),
     ("Memory", true, memory),
@@ -36,7 +36,11 @@ const SECTIONS: [(&str, bool, Section); 15] = [
     ("Cluster", true, cluster),
     ("Keyspace", true, keyspace),
     ("Keysizes", true, keysizes),
+    (DEBUG, false, debug),
 ];
+
+/// The section that only its name asks for.
+const DEBUG: &str = "Debug";
 
 /// INFO [section [section ...]]
 fn info(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
@@ -49,7 +53,7 @@ fn info(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     let usual = args.len() == 1 || asked("default");
     let mut page = Page::default();
     for (name, is_usual, write) in SECTIONS {
-        if all || (usual && is_usual) || asked(name) {
+        if (all && name != DEBUG) || (usual && is_usual) || asked(name) {
             page.section(name);
             write(call.server, &mut page);
         }
@@ -238,8 +242,8 @@ fn memory(server: &Server, page: &mut Page) {
         "mem_overhead_db_hashtable_rehashing",
         "active_defrag_running",
         "lazyfree_pending_objects",
-        "lazyfreed_objects",
     ]);
+    page.field("lazyfreed_objects", server.keyspace.stats.freed_lazily);
 }
 
 fn persistence(server: &Server, page: &mut Page) {
@@ -280,7 +284,8 @@ fn persistence(server: &Server, page: &mut Page) {
     page.field("aof_last_rewrite_time_sec", -1);
     page.field("aof_current_rewrite_time_sec", -1);
     page.field("aof_last_bgrewrite_status", "ok");
-    page.zeros(&["aof_rewrites", "aof_rewrites_consecutive_failures"]);
+    page.field("aof_rewrites", server.stats.append_only_rewrites);
+    page.field("aof_rewrites_consecutive_failures", 0);
     page.field("aof_last_write_status", "ok");
     page.zeros(&[
         "aof_last_cow_size",
@@ -499,6 +504,21 @@ fn keyspace(server: &Server, page: &mut Page) {
             );
         }
     }
+}
+
+fn debug(server: &Server, page: &mut Page) {
+    page.zeros(&[
+        "eventloop_duration_aof_sum",
+        "eventloop_duration_cron_sum",
+        "eventloop_duration_max",
+    ]);
+    page.field("eventloop_cmd_per_cycle_max", server.stats.most_commands);
+    page.zeros(&[
+        "allocator_allocated_lua",
+        "allocator_active_lua",
+        "allocator_resident_lua",
+        "allocator_frag_bytes_lua",
+    ]);
 }
 
 /// How many keys there are of each size, by powers of two.

@@ -2,6 +2,7 @@
 //! every command runs. Home of the commands that are about connections and the server itself.
 //! Knows no socket: bytes come from and go to `engine`.
 
+mod append_only;
 mod buffers;
 mod client;
 mod client_command;
@@ -150,6 +151,8 @@ pub struct Server {
     pub backlog: VecDeque<Connection>,
     /// How far it has come to make room for data.
     pub eviction: Eviction,
+    /// `DEBUG SET-DISABLE-DENY-SCRIPTS`: scripts may call what is not for scripts.
+    pub scripts_may_call_all: bool,
     /// Bytes that the step itself holds, to write replies in: they are no data.
     pub step_bytes: usize,
     /// There was no room left when the command that runs began.
@@ -203,6 +206,7 @@ impl Server {
             unblocked: Vec::new(),
             backlog: VecDeque::new(),
             eviction: Eviction::default(),
+            scripts_may_call_all: false,
             step_bytes: 0,
             lacks_memory: false,
             upkeep: Upkeep::default(),

@@ -81,6 +81,18 @@ impl Value {
         }
     }
 
+    /// About how many allocations the value takes in Redis: how much work it is to free it.
+    pub fn allocations(&self) -> usize {
+        match self {
+            Value::List(list) => list.nodes(),
+            Value::Set(set) if set.encoding() == "hashtable" => set.len(),
+            Value::SortedSet(set) if !set.is_packed() => set.len(),
+            Value::Hash(fields) if fields.is_table() => fields.len(),
+            Value::Stream(stream) => stream.allocations(),
+            _ => 1,
+        }
+    }
+
     /// A rough count of heap bytes, to know before copying whether a copy fits.
     pub fn heap_bytes(&self) -> usize {
         match self {
