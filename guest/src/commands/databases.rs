@@ -25,6 +25,7 @@ fn flushall(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     for db in 0..ctx.keyspace.databases() {
         clear(ctx, db, lazily);
     }
+    ctx.propagate_anyway();
     ctx.reply.ok();
     Ok(())
 }
@@ -33,6 +34,7 @@ fn flushall(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 fn flushdb(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let lazily = flushes_lazily(ctx, args)?;
     clear(ctx, ctx.db, lazily);
+    ctx.propagate_anyway();
     ctx.reply.ok();
     Ok(())
 }
@@ -58,6 +60,9 @@ fn flushes_lazily(ctx: &Context<'_>, args: Args<'_>) -> Result<bool, CommandErro
 
 /// SWAPDB index1 index2
 fn swapdb(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    if ctx.config.cluster_enabled {
+        return Err(error::SWAPDB_IN_CLUSTER);
+    }
     // Both have to be numbers before either has to be a database.
     let one = options::int32(args.at(1)).map_err(|_| error::INVALID_FIRST_DB)?;
     let other = options::int32(args.at(2)).map_err(|_| error::INVALID_SECOND_DB)?;

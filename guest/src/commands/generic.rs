@@ -117,6 +117,9 @@ fn copy(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 /// MOVE key db
 fn r#move(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let key = args.at(1);
+    if ctx.config.cluster_enabled {
+        return Err(error::MOVE_IN_CLUSTER);
+    }
     let db = database(ctx, args.at(2))?;
     if db == ctx.db {
         return Err(error::SAME_OBJECT);

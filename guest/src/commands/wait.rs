@@ -16,8 +16,8 @@ pub enum Nothing {
     Null,
     /// A null array, as BLPOP.
     NullArray,
-    /// The number 0, as WAIT.
-    Zero,
+    /// A number, as WAIT.
+    Number(i64),
     /// Two zeros, as WAITAOF.
     TwoZeros,
 }
@@ -28,7 +28,7 @@ impl Nothing {
         match self {
             Nothing::Null => reply.null(),
             Nothing::NullArray => reply.null_array(),
-            Nothing::Zero => reply.integer(0),
+            Nothing::Number(number) => reply.integer(number),
             Nothing::TwoZeros => {
                 reply.array(2);
                 reply.integer(0);

@@ -6,6 +6,7 @@ mod eviction;
 #[cfg(test)]
 mod field_tests;
 mod journal;
+mod propagation;
 mod recency;
 mod restoring;
 mod slot;
@@ -14,6 +15,7 @@ mod table;
 pub use access::{Access, Accounting, Pace};
 pub use eviction::Candidates;
 pub use journal::{Event, EventClass, Journal};
+pub use propagation::{Propagation, Telling, Told};
 pub use restoring::Restored;
 pub use slot::Slot;
 pub use table::Entry;
@@ -196,6 +198,8 @@ impl Keyspace {
         let (hash, key): (u32, Box<[u8]>) = (entry.hash(), entry.key().into());
         self.databases[db].remove(position);
         self.stats.expired += 1;
+        let unlinked = self.journal.propagation.unlinks_expired;
+        self.journal.propagation.gone(db, &key, unlinked);
         self.journal.changed(db, hash, &key);
         self.journal.event(EventClass::EXPIRED, "expired", db, &key);
     }

@@ -61,7 +61,7 @@ fn accept(call: &mut Call<'_>) -> Outcome {
 /// DEBUG CHANGE-REPL-ID
 fn change_repl_id(call: &mut Call<'_>) -> Outcome {
     let rng = &mut call.server.rng;
-    call.server.run_id = (0..40).map(|_| rng.digit(16)).collect();
+    call.server.replication_id = (0..40).map(|_| rng.digit(16)).collect();
     call.reply.ok();
     Ok(())
 }
@@ -325,10 +325,7 @@ fn help(call: &mut Call<'_>) -> Outcome {
             &["How large the hash tables of a database would be in Redis."],
         ),
         ("HTSTATS-KEY <key>", &["The same of a key's value."]),
-        (
-            "LOADAOF",
-            &["Write all data down and read it again."],
-        ),
+        ("LOADAOF", &["Write all data down and read it again."]),
         ("LOG <message>", &["Write a line to the log."]),
         (
             "OBJECT <key>",
