@@ -70,6 +70,10 @@ impl Engine {
     pub fn start(options: Options) -> Result<Self, String> {
         let mut config = Config::default();
         config.start_with(&options.config)?;
+        if config.cluster_enabled {
+            // There is no other database to select.
+            config.databases = 1;
+        }
         Ok(Self::with_config(options, config))
     }
 
@@ -81,6 +85,7 @@ impl Engine {
         let mut server = Server::new(config, keyspace, rng, options.facts);
         server.listen_to_events();
         server.remember_accesses();
+        server.name_removals();
         Engine {
             server,
             out: Output::default(),
@@ -159,6 +164,10 @@ impl Engine {
         self.server.save_if_due();
         self.server.close_idle();
         self.server.check_soft_limits();
+        self.server.look_after_replicas();
+        if self.server.is_unsettled {
+            self.server.settle(&mut self.out);
+        }
         self.run_backlog();
         Batch { engine: self }
     }
@@ -356,6 +365,7 @@ impl Engine {
         let client = server.clients.get_mut(connection)?;
         (client.request_bytes, client.request_args) = (0, 0);
         let consumed = decoder.consumed();
+        decoder.relax();
         client.input.decoder = decoder;
         if put_off {
             self.put_off(connection);
@@ -521,6 +531,7 @@ impl Engine {
             server.pause.map(|pause| pause.until_us),
             server.next_idle_check_us(),
             server.soft_limit_check_us,
+            server.replicas.next_ping_us(),
             server.next_save_us(),
         ]
         .into_iter()

@@ -111,12 +111,25 @@ fn restore(ctx: &mut Context, args: Args) -> Outcome {
     let replaced = slot.remove().is_some();
     if deadline_ms.is_some_and(|at_ms| at_ms <= now_ms) {
         if replaced {
+            slot.propagate_removal(ctx.config.lazyfree_lazy_server_del);
             slot.event(EventClass::GENERIC, "del");
         }
     } else {
         slot.put(value);
         if let Some(at_ms) = deadline_ms {
             slot.expire_at_ms(at_ms);
+            if !restore.absolute_ttl {
+                slot.propagate_as(|command| {
+                    for (at, word) in args.iter().enumerate() {
+                        if at == 2 {
+                            command.push_integer(at_ms);
+                        } else {
+                            command.push(word);
+                        }
+                    }
+                    command.push(b"ABSTTL");
+                });
+            }
         }
         if let Some(idle_s) = restore.idle_s {
             slot.unused_for_s(idle_s);

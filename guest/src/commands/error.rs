@@ -121,7 +121,7 @@ errors! {
     REPLICAOF_IN_CLUSTER = "ERR REPLICAOF not allowed in cluster mode.";
     WAIT_ON_A_REPLICA = "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is configured to be writable (which is not the default) writes to replicas are just local and are not propagated.";
     WAITAOF_WITHOUT_AOF = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.";
-    FAILOVER_IN_CLUSTER = "ERR FAILOVER not allowed in cluster mode.";
+    FAILOVER_IN_CLUSTER = "ERR FAILOVER not allowed in cluster mode. Use CLUSTER FAILOVER command instead.";
     FAILOVER_TIMEOUT = "ERR FAILOVER timeout must be greater than 0";
     NO_FAILOVER = "ERR No failover in progress.";
     FAILOVER_ON_A_REPLICA = "ERR FAILOVER is not valid when server is a replica.";
@@ -179,6 +179,32 @@ errors! {
     XAUTOCLAIM_MIN_IDLE = "ERR Invalid min-idle-time argument for XAUTOCLAIM";
     XAUTOCLAIM_COUNT = "ERR COUNT must be > 0";
     XAUTOCLAIM_COUNT_TOO_HIGH = "ERR Insufficient memory, failed allocating transient memory, COUNT too high.";
+    NO_MASTER_LINK = "NOMASTERLINK Can't SYNC while not connected with my master";
+    NOT_ENOUGH_REPLICAS = "NOREPLICAS Not enough good replicas to write.";
+    REPLICA_IN_KEYSPACE = "ERR Replica can't interact with the keyspace";
+    CLUSTER_DISABLED = "ERR This instance has cluster support disabled";
+    CLUSTER_DOWN = "CLUSTERDOWN The cluster is down";
+    CLUSTER_READ_ONLY = "CLUSTERDOWN The cluster is down and only accepts read commands";
+    SLOT_NOT_SERVED = "CLUSTERDOWN Hash slot not served";
+    CROSS_SLOT = "CROSSSLOT Keys in request don't hash to the same slot";
+    SELECT_IN_CLUSTER = "ERR SELECT is not allowed in cluster mode";
+    SWAPDB_IN_CLUSTER = "ERR SWAPDB is not allowed in cluster mode";
+    MOVE_IN_CLUSTER = "ERR MOVE is not allowed in cluster mode";
+    SORT_BY_IN_CLUSTER = "ERR BY option of SORT denied in Cluster mode when keys formed by the pattern may be in different slots.";
+    SORT_GET_IN_CLUSTER = "ERR GET option of SORT denied in Cluster mode when keys formed by the pattern may be in different slots.";
+    INVALID_SLOT = "ERR Invalid slot";
+    INVALID_SLOT_OR_COUNT = "ERR Invalid slot or number of keys";
+    INVALID_OR_OUT_OF_RANGE_SLOT = "ERR Invalid or out of range slot";
+    FLUSHSLOTS_WITH_KEYS = "ERR DB must be empty to perform CLUSTER FLUSHSLOTS.";
+    RESET_WITH_KEYS = "ERR CLUSTER RESET can't be called with master nodes containing keys";
+    SETSLOT_ACTION = "ERR Invalid CLUSTER SETSLOT action or number of arguments. Try CLUSTER HELP";
+    CONFIG_EPOCH_NOT_ZERO = "ERR Node config epoch is already non-zero";
+    CANNOT_FORGET_MYSELF = "ERR I tried hard but I can't forget myself...";
+    CANNOT_REPLICATE_MYSELF = "ERR Can't replicate myself";
+    FAILOVER_ON_A_MASTER = "ERR You should send CLUSTER FAILOVER to a replica";
+    CONFIG_REWRITE_FORCE_ALL = "ERR CONFIG-REWRITE-FORCE-ALL failed: Bad address";
+    DEBUG_DB_OUT_OF_RANGE = "ERR Out of range database";
+    NOT_A_HASH_TABLE = "ERR The value stored at the specified key is not represented using an hash table";
     SLOWLOG_COUNT = "ERR count should be greater than or equal to -1";
     NO_KEY_ARGUMENTS = "ERR The command has no key arguments";
     NOT_A_HYPERLOGLOG = "WRONGTYPE Key is not a valid HyperLogLog string value.";
@@ -225,10 +251,76 @@ errors! {
     GEOSEARCHSTORE_WITH = "ERR GEOSEARCHSTORE is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
 }
 
+/// `ERR Unknown node x`
+pub fn unknown_node(id: &[u8]) -> CommandError {
+    CommandError::worded([b"ERR Unknown node ", c_text(id)].concat())
+}
+
+/// `ERR I don't know about node x`
+pub fn node_not_known(id: &[u8]) -> CommandError {
+    CommandError::worded([b"ERR I don't know about node ", c_text(id)].concat())
+}
+
+/// `ERR I'm not the owner of hash slot 1`
+pub fn not_owner_of_slot(slot: u16) -> CommandError {
+    CommandError::worded(format!("ERR I'm not the owner of hash slot {slot}"))
+}
+
+/// `ERR I'm already the owner of hash slot 1`
+pub fn owner_of_slot(slot: u16) -> CommandError {
+    CommandError::worded(format!("ERR I'm already the owner of hash slot {slot}"))
+}
+
+/// `ERR Slot 1 is already busy`, `ERR Slot 1 is already unassigned`
+pub fn slot_is(slot: u16, owned: bool) -> CommandError {
+    let is = if owned { "busy" } else { "unassigned" };
+    CommandError::worded(format!("ERR Slot {slot} is already {is}"))
+}
+
+/// `ERR Slot 1 specified multiple times`
+pub fn slot_twice(slot: u16) -> CommandError {
+    CommandError::worded(format!("ERR Slot {slot} specified multiple times"))
+}
+
+/// `ERR start slot number 5 is greater than end slot number 1`
+pub fn slots_backwards(first: u16, last: u16) -> CommandError {
+    CommandError::worded(format!(
+        "ERR start slot number {first} is greater than end slot number {last}"
+    ))
+}
+
+/// `ERR Invalid config epoch specified: -1`
+pub fn invalid_config_epoch(epoch: i64) -> CommandError {
+    CommandError::worded(format!("ERR Invalid config epoch specified: {epoch}"))
+}
+
+/// `ERR Invalid base port specified: x`
+pub fn invalid_base_port(port: &[u8]) -> CommandError {
+    CommandError::worded([b"ERR Invalid base port specified: ", c_text(port)].concat())
+}
+
+/// `ERR Invalid bus port specified: x`
+pub fn invalid_bus_port(port: &[u8]) -> CommandError {
+    CommandError::worded([b"ERR Invalid bus port specified: ", c_text(port)].concat())
+}
+
+/// `ERR Invalid node address specified: x:1`
+pub fn invalid_node_address(host: &[u8], port: &[u8]) -> CommandError {
+    let text = b"ERR Invalid node address specified: ";
+    CommandError::worded([text, c_text(host), b":", c_text(port)].concat())
+}
+
 /// `ERR No samples available for event 'x'`
 pub fn no_latency_samples(event: &[u8]) -> CommandError {
     let text = b"ERR No samples available for event '";
     CommandError::worded([text, c_text(event), b"'"].concat())
+}
+
+/// `ERR REPLCONF ip-address provided by replica instance is too long: 300 bytes`
+pub fn replica_address_too_long(bytes: usize) -> CommandError {
+    CommandError::worded(format!(
+        "ERR REPLCONF ip-address provided by replica instance is too long: {bytes} bytes"
+    ))
 }
 
 /// `ERR Unrecognized REPLCONF option: x`

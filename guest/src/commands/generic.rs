@@ -117,6 +117,9 @@ fn copy(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 /// MOVE key db
 fn r#move(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let key = args.at(1);
+    if ctx.config.cluster_enabled {
+        return Err(error::MOVE_IN_CLUSTER);
+    }
     let db = database(ctx, args.at(2))?;
     if db == ctx.db {
         return Err(error::SAME_OBJECT);
@@ -170,19 +173,30 @@ fn renamenx(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 /// DEL key [key ...]
 fn del(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    remove_all(ctx, args, ctx.config.lazyfree_lazy_user_del);
+    Ok(())
+}
+
+fn remove_all(ctx: &mut Context<'_>, args: Args<'_>, lazily: bool) {
     let removed = args
         .from(1)
         .iter()
-        .filter(|key| ctx.keyspace.remove(ctx.db, key))
+        .filter(|key| {
+            if lazily {
+                ctx.keyspace.unlink(ctx.db, key)
+            } else {
+                ctx.keyspace.remove(ctx.db, key)
+            }
+        })
         .count();
     ctx.reply.integer(removed as i64);
-    Ok(())
 }
 
 /// UNLINK key [key ...]
 fn unlink(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     // There is no thread here to leave the work to, and nobody could tell.
-    del(ctx, args)
+    remove_all(ctx, args, true);
+    Ok(())
 }
 
 // ---- looking at keys ---------------------------------------------------------------------------

@@ -29,8 +29,8 @@ mod transcript;
 pub mod wait;
 
 use crate::config::Config;
-use crate::keyspace::Keyspace;
-use crate::resp::{Args, Sink};
+use crate::keyspace::{Keyspace, Telling};
+use crate::resp::{Args, OwnedArgs, Sink};
 use crate::value::Item;
 
 pub use error::CommandError;
@@ -78,6 +78,22 @@ impl Context<'_> {
         } else {
             Err(error::OUT_OF_MEMORY)
         }
+    }
+
+    /// Tells who follows the changes this command instead of the one that runs: one that does the same
+    /// at any time, by any chance.
+    #[inline]
+    pub fn propagate_as(&mut self, words: impl FnOnce(&mut OwnedArgs)) {
+        let db = self.db;
+        self.keyspace.journal.propagation.tell_instead(db, words);
+    }
+
+    /// Tells who follows the changes this command even if it changes nothing.
+    pub fn propagate_anyway(&mut self) {
+        self.keyspace
+            .journal
+            .propagation
+            .set_telling(Telling::Anyway);
     }
 
     /// The time of this command, in milliseconds since the Unix epoch.

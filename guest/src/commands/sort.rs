@@ -11,6 +11,7 @@ use super::options::{self, c_text};
 use super::{CommandError, Context, DataHandler, Outcome, error};
 use crate::keyspace::{EventClass, Keyspace};
 use crate::resp::Args;
+use crate::value::cluster_slot;
 use crate::value::list::{End, Fill};
 use crate::value::sorted_set::{self, SortedSetLimits};
 use crate::value::{List, StringBytes, Value};
@@ -21,14 +22,14 @@ pub const HANDLERS: &[(&str, DataHandler)] = &[("sort", sort), ("sort_ro", sort_
 /// SORT key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC] [ALPHA]
 /// [STORE destination]
 fn sort(ctx: &mut Context, args: Args) -> Outcome {
-    let asked = SortArgs::parse(args, Mode::ReadWrite)?;
+    let asked = SortArgs::parse(ctx, args, Mode::ReadWrite)?;
     sort_generic(ctx, &asked)
 }
 
 /// SORT_RO key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC]
 /// [ALPHA]
 fn sort_ro(ctx: &mut Context, args: Args) -> Outcome {
-    let asked = SortArgs::parse(args, Mode::ReadOnly)?;
+    let asked = SortArgs::parse(ctx, args, Mode::ReadOnly)?;
     sort_generic(ctx, &asked)
 }
 
@@ -63,7 +64,11 @@ struct SortArgs<'a> {
 }
 
 impl<'a> SortArgs<'a> {
-    fn parse(args: Args<'a>, mode: Mode) -> Result<Self, CommandError> {
+    fn parse(ctx: &Context, args: Args<'a>, mode: Mode) -> Result<Self, CommandError> {
+        let is_elsewhere = |pattern: &[u8]| {
+            ctx.config.cluster_enabled
+                && cluster_slot::of_pattern(pattern) != Some(cluster_slot::of_key(args.at(1)))
+        };
         let mut sort = SortArgs {
             key: args.at(1),
             by: By::Number,
@@ -100,13 +105,19 @@ impl<'a> SortArgs<'a> {
                     2
                 }
                 (Some(pattern), _) if options::is(option, "BY") => {
-                    let pattern = Pattern::new(pattern);
+                    let (given, pattern) = (pattern, Pattern::new(pattern));
+                    if pattern.depends_on_element() && is_elsewhere(given) {
+                        return Err(error::SORT_BY_IN_CLUSTER);
+                    }
                     // Once said, it stays, whatever BY is given later.
                     sort.unsorted |= !pattern.depends_on_element();
                     sort.weights = Some(pattern);
                     2
                 }
                 (Some(pattern), _) if options::is(option, "GET") => {
+                    if pattern != b"#" && is_elsewhere(pattern) {
+                        return Err(error::SORT_GET_IN_CLUSTER);
+                    }
                     sort.gets.push(Pattern::new(pattern));
                     2
                 }

@@ -7,7 +7,7 @@ mod name_hash;
 
 use name_hash::Digest;
 
-pub use keys::{KeyRef, KeysError, keys_of};
+pub use keys::{KeyRef, KeysError, keys_of, places_of};
 
 include!(concat!(env!("OUT_DIR"), "/commands.rs"));
 

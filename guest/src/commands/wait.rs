@@ -16,8 +16,8 @@ pub enum Nothing {
     Null,
     /// A null array, as BLPOP.
     NullArray,
-    /// The number 0, as WAIT.
-    Zero,
+    /// A number, as WAIT.
+    Number(i64),
     /// Two zeros, as WAITAOF.
     TwoZeros,
 }
@@ -27,7 +27,7 @@ impl Nothing {
     pub fn write_in_vain(self, reply: &mut dyn Sink) {
         match self {
             Nothing::Null | Nothing::NullArray => reply.null_array(),
-            Nothing::Zero | Nothing::TwoZeros => self.write(reply),
+            Nothing::Number(_) | Nothing::TwoZeros => self.write(reply),
         }
     }
 
@@ -36,7 +36,7 @@ impl Nothing {
         match self {
             Nothing::Null => reply.null(),
             Nothing::NullArray => reply.null_array(),
-            Nothing::Zero => reply.integer(0),
+            Nothing::Number(number) => reply.integer(number),
             Nothing::TwoZeros => {
                 reply.array(2);
                 reply.integer(0);

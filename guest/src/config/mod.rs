@@ -13,8 +13,8 @@ use crate::resp::split_words;
 use crate::value::glob;
 
 pub use kinds::{
-    AppendFsync, KeyspaceEvents, LogLevel, MaxmemoryPolicy, OutputLimit, Percentiles, Protected,
-    PubsubDefault, SanitizePayload, SavePoint, SavePoints, Text, Words,
+    AppendFsync, EndpointType, KeyspaceEvents, LogLevel, MaxmemoryPolicy, OutputLimit, Percentiles,
+    Protected, PubsubDefault, SanitizePayload, SavePoint, SavePoints, Text, Words,
 };
 pub use parameters::Config;
 

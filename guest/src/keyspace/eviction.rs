@@ -235,6 +235,8 @@ impl Keyspace {
         let (hash, key): (u32, Box<[u8]>) = (entry.hash(), entry.key().into());
         self.databases[db].remove(position);
         self.stats.evicted += 1;
+        let unlinked = self.journal.propagation.unlinks_evicted;
+        self.journal.propagation.gone(db, &key, unlinked);
         self.journal.changed(db, hash, &key);
         self.journal.event(EventClass::EVICTED, "evicted", db, &key);
     }

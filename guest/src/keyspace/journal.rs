@@ -5,6 +5,7 @@ use std::ops::BitOr;
 
 use hashbrown::HashTable;
 
+use super::Propagation;
 use crate::value::hash::spread;
 
 /// The classes of keyspace events, as the letters of `notify-keyspace-events`.
@@ -164,6 +165,8 @@ pub struct Journal {
     pub stirred: Vec<(usize, Box<[u8]>)>,
     /// Databases were emptied, for who keeps copies of their keys.
     pub flushed: bool,
+    /// Changes as commands, for who follows them.
+    pub propagation: Propagation,
     /// Changes since the start: INFO's `rdb_changes_since_last_save`.
     pub dirty: u64,
 }

@@ -6,6 +6,7 @@ mod eviction;
 #[cfg(test)]
 mod field_tests;
 mod journal;
+mod propagation;
 mod recency;
 mod restoring;
 mod slot;
@@ -14,6 +15,7 @@ mod table;
 pub use access::{Access, Accounting, Pace};
 pub use eviction::Candidates;
 pub use journal::{Event, EventClass, Journal};
+pub use propagation::{Propagation, Telling, Told};
 pub use restoring::Restored;
 pub use slot::Slot;
 pub use table::Entry;
@@ -23,6 +25,9 @@ use table::{Due, Table};
 use crate::value::Value;
 use crate::value::dense::Keyed as _;
 use crate::value::hash::Seed;
+
+/// A value of more allocations than this is left to another thread to free, where one may.
+const LAZY_ALLOCATIONS: usize = 64;
 
 /// Counters that INFO shows.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +42,8 @@ pub struct KeyspaceStats {
     pub expired_fields: u64,
     /// Keys gone to make room.
     pub evicted: u64,
+    /// Values that Redis would have left to another thread to free.
+    pub freed_lazily: u64,
 }
 
 /// What one SCAN step found.
@@ -191,6 +198,8 @@ impl Keyspace {
         let (hash, key): (u32, Box<[u8]>) = (entry.hash(), entry.key().into());
         self.databases[db].remove(position);
         self.stats.expired += 1;
+        let unlinked = self.journal.propagation.unlinks_expired;
+        self.journal.propagation.gone(db, &key, unlinked);
         self.journal.changed(db, hash, &key);
         self.journal.event(EventClass::EXPIRED, "expired", db, &key);
     }
@@ -455,6 +464,15 @@ impl Keyspace {
             slot.event(EventClass::GENERIC, "del");
         }
         existed
+    }
+
+    /// As [`Keyspace::remove`], and counts a value that Redis would leave to another thread to free.
+    pub fn unlink(&mut self, db: usize, key: &[u8]) -> bool {
+        let is_much = self
+            .value(db, key)
+            .is_some_and(|value| value.allocations() > LAZY_ALLOCATIONS);
+        self.stats.freed_lazily += u64::from(is_much);
+        self.remove(db, key)
     }
 
     /// Moves what a key holds to another key, another database or both, over whatever is there; its

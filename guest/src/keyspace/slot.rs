@@ -2,6 +2,7 @@
 //! to follow a change is done when the guard goes.
 
 use super::{Access, Accounting, EventClass, Keyspace};
+use crate::resp::OwnedArgs;
 use crate::value::{Fields, List, Set, SortedSet, Stream, StringValue, Value, WrongType};
 
 /// A key that a command is about to write, existing or not.
@@ -196,6 +197,29 @@ impl<'k> Slot<'k> {
         if self.keyspace.accounting != Accounting::Recency {
             self.set_access(Access::counted(frequency, self.keyspace.now_s()));
         }
+    }
+
+    /// True if somebody follows the changes, and has to be told.
+    pub fn is_followed(&self) -> bool {
+        self.keyspace.journal.propagation.is_followed()
+    }
+
+    /// Tells who follows the changes this command instead of the one that runs.
+    #[inline]
+    pub fn propagate_as(&mut self, words: impl FnOnce(&mut OwnedArgs)) {
+        self.keyspace
+            .journal
+            .propagation
+            .tell_instead(self.db, words);
+    }
+
+    /// Tells who follows the changes that the key is gone, instead of the command that runs.
+    pub fn propagate_removal(&mut self, unlinked: bool) {
+        let key = self.key;
+        self.propagate_as(|command| {
+            command.push(if unlinked { b"UNLINK" } else { b"DEL" });
+            command.push(key);
+        });
     }
 
     /// Tells subscribers of keyspace events what happened to this key. Several in the order told.

@@ -121,6 +121,11 @@ impl OwnedArgs {
         });
     }
 
+    /// Adds a number at the end.
+    pub fn push_integer(&mut self, number: i64) {
+        self.push(itoa::Buffer::new().format(number).as_bytes());
+    }
+
     /// The arguments as handlers take them.
     pub fn as_args(&self) -> Args<'_> {
         Args {

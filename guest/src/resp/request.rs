@@ -11,6 +11,8 @@ const MAX_LINE: usize = 64 * 1024;
 /// What a connection that has not authenticated may send.
 const MAX_UNAUTHENTICATED_ARGS: i64 = 10;
 const MAX_UNAUTHENTICATED_BULK: i64 = 16 * 1024;
+/// For so many arguments the room is kept from one request to the next.
+const KEPT_ARGS: usize = 1024;
 
 /// What a connection may send.
 #[derive(Clone, Copy, Debug)]
@@ -225,6 +227,13 @@ impl Decoder {
     pub fn missing_bytes(&self, have: usize) -> usize {
         self.bulk
             .map_or(0, |len| (self.at + len + 2).saturating_sub(have))
+    }
+
+    /// Lets go of the room for more arguments than most requests have. Between requests only.
+    pub fn relax(&mut self) {
+        if self.missing == 0 && self.spans.capacity() > KEPT_ARGS {
+            self.spans = Vec::new();
+        }
     }
 
     /// Length of the argument that is coming in.

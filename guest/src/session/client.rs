@@ -3,6 +3,7 @@
 use super::Connection;
 use super::buffers::Buffers;
 use super::pubsub::{Kind, Subscriptions};
+use super::replica::Replica;
 use super::transactions::{DbKey, Transaction};
 use super::waiting::Parked;
 use crate::resp::{Decoder, Protocol};
@@ -140,6 +141,10 @@ pub struct Client {
     pub watched: Vec<DbKey>,
     /// One of them has changed.
     pub is_touched: bool,
+    /// What is known of it as one that follows the changes of the data.
+    pub replica: Option<Box<Replica>>,
+    /// How far the stream of changes was after its last write.
+    pub written_offset: u64,
     /// What it listens to.
     pub subscriptions: Option<Box<Subscriptions>>,
     /// MONITOR

@@ -159,6 +159,7 @@ fn describe(server: &Server, connection: Connection, client: &Client) -> Vec<u8>
     let mut flags = String::new();
     for (on, flag) in [
         (client.is_monitor, 'O'),
+        (client.is_replica(), 'S'),
         (client.subscriptions.is_some(), 'P'),
         (client.transaction.is_some(), 'x'),
         (client.parked.is_some(), 'b'),

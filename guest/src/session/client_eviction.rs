@@ -61,7 +61,8 @@ impl Server {
         }
         // Buffers that were large when they were counted may have shrunk.
         self.recount_all();
-        let is_evictable = |client: &Client| !client.no_evict && !client.is_implicit;
+        let is_evictable =
+            |client: &Client| !client.no_evict && !client.is_implicit && !client.is_replica();
         let mut largest: Vec<(u32, Connection)> = self
             .clients
             .by_id()

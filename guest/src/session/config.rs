@@ -71,6 +71,9 @@ fn set(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     if accesses.iter().any(|name| changes.has(name)) {
         call.server.remember_accesses();
     }
+    if changes.has("lazyfree-lazy-expire") || changes.has("lazyfree-lazy-eviction") {
+        call.server.name_removals();
+    }
     if changes.has("maxmemory") || changes.has("max-keys") {
         // Once this is answered: as much as goes at once, and the rest in the steps that follow.
         call.server.eviction.is_under_way = call.server.has_limits();

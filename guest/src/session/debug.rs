@@ -3,7 +3,9 @@
 
 mod digest;
 mod reload;
+mod tables;
 
+use super::append_only;
 use super::buffers::Upkeep;
 use super::{Call, LogLevel, SessionHandler};
 use crate::commands::{Outcome, error, generic, help, options};
@@ -11,7 +13,7 @@ use crate::config::Config;
 use crate::rdb;
 use crate::resp::{Aggregate, Args, Protocol, Sink};
 use crate::value::list::Part;
-use crate::value::{List, StringValue, Value, number};
+use crate::value::{List, StringValue, Value, glob, number};
 
 pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[("debug", debug)];
 
@@ -25,11 +27,17 @@ fn debug(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
         (b"change-repl-id", 2) => change_repl_id(call),
         (b"digest", 2) => digest::digest(call),
         (b"digest-value", 2..) => digest::digest_value(call, args.from(2)),
-        (b"dict-resizing", 3) => accept(call),
+        (b"aof-flush-sleep" | b"dict-resizing" | b"drop-cluster-packet-filter", 3) => accept(call),
+        (b"assert" | b"crash-and-recover" | b"oom" | b"panic" | b"restart" | b"segfault", 2..) => {
+            crash(name)
+        }
+        (b"config-rewrite-force-all", 2) => Err(error::CONFIG_REWRITE_FORCE_ALL),
         (b"error", 3) => error(call, args.at(2)),
         (b"help", 2) => help(call),
         (b"listpack", 3) => layout(call, args.at(2), Shown::Listpack),
-        (b"loadaof", 2..) => reload::loadaof(call),
+        (b"htstats", 3..) => tables::database(call, args),
+        (b"htstats-key", 3..) => tables::key(call, args),
+        (b"loadaof", 2..) => append_only::load(call),
         (b"log", 3) => log(call, args.at(2)),
         (b"object", 3) => object(call, args.at(2)),
         (b"pause-cron", 3) => pause_cron(call, args.at(2)),
@@ -39,13 +47,16 @@ fn debug(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
         (b"quicklist-packed-threshold", 3) => quicklist_packed_threshold(call, args.at(2)),
         (b"reload", 2..) => reload::reload(call, args.from(2)),
         (b"replybuffer", 4) => replybuffer(call, args),
+        (b"set-disable-deny-scripts", 3) => set_disable_deny_scripts(call, args.at(2)),
+        (b"stringmatch-test", 2) => stringmatch_test(call),
         (b"set-active-expire", 3) => set_active_expire(call, args.at(2)),
         (b"sleep", 3) => sleep(call, args.at(2)),
         _ => Err(error::unknown_subcommand_or_arity(name, "debug")),
     }
 }
 
-/// DEBUG DICT-RESIZING 0 | 1: there is nothing here that it would stop.
+/// DEBUG AOF-FLUSH-SLEEP, DEBUG DICT-RESIZING, DEBUG DROP-CLUSTER-PACKET-FILTER: there is nothing here
+/// that they would change.
 fn accept(call: &mut Call<'_>) -> Outcome {
     call.reply.ok();
     Ok(())
@@ -54,9 +65,15 @@ fn accept(call: &mut Call<'_>) -> Outcome {
 /// DEBUG CHANGE-REPL-ID
 fn change_repl_id(call: &mut Call<'_>) -> Outcome {
     let rng = &mut call.server.rng;
-    call.server.run_id = (0..40).map(|_| rng.digit(16)).collect();
+    call.server.replication_id = (0..40).map(|_| rng.digit(16)).collect();
     call.reply.ok();
     Ok(())
+}
+
+/// DEBUG ASSERT, CRASH-AND-RECOVER, OOM, PANIC, RESTART, SEGFAULT: Redis goes down with these, and so
+/// does the engine. It is for whoever runs it to put another in its place.
+fn crash(name: &[u8]) -> Outcome {
+    panic!("DEBUG {} was asked for", String::from_utf8_lossy(name));
 }
 
 /// DEBUG ERROR message
@@ -312,6 +329,34 @@ fn set_active_expire(call: &mut Call<'_>, on: &[u8]) -> Outcome {
     Ok(())
 }
 
+/// DEBUG SET-DISABLE-DENY-SCRIPTS 0 | 1
+fn set_disable_deny_scripts(call: &mut Call<'_>, on: &[u8]) -> Outcome {
+    call.server.scripts_may_call_all = leading_number(on) as i64 != 0;
+    call.reply.ok();
+    Ok(())
+}
+
+/// DEBUG STRINGMATCH-TEST
+fn stringmatch_test(call: &mut Call<'_>) -> Outcome {
+    const ROUNDS: usize = 10_000;
+    const LETTERS: &[u8] = b"ab*?[]^-\\\x00\xff";
+    for _ in 0..ROUNDS {
+        let rng = &mut call.server.rng;
+        let mut word = || -> Vec<u8> {
+            let len = rng.usize(0..24);
+            (0..len)
+                .map(|_| LETTERS[rng.usize(0..LETTERS.len())])
+                .collect()
+        };
+        let (pattern, text) = (word(), word());
+        // That it comes to an end is all that is tested.
+        glob::matches(&pattern, &text, false);
+    }
+    call.reply
+        .simple("Apparently Redis did not crash: test passed");
+    Ok(())
+}
+
 /// DEBUG SLEEP seconds
 fn sleep(call: &mut Call<'_>, seconds: &[u8]) -> Outcome {
     let duration_us = leading_number(seconds) * 1e6;
@@ -340,6 +385,10 @@ fn leading_number(text: &[u8]) -> f64 {
 /// DEBUG HELP
 fn help(call: &mut Call<'_>) -> Outcome {
     let entries: &[(&str, &[&str])] = &[
+        (
+            "ASSERT, CRASH-AND-RECOVER, OOM, PANIC, RESTART, SEGFAULT",
+            &["Go down, for whoever runs this to put another in its place."],
+        ),
         ("CHANGE-REPL-ID", &["Take a new replication id."]),
         (
             "DIGEST",
@@ -352,13 +401,15 @@ fn help(call: &mut Call<'_>) -> Outcome {
         ("DICT-RESIZING <0|1>", &["Accepted; changes nothing here."]),
         ("ERROR <string>", &["Answer with an error of these words."]),
         (
+            "HTSTATS <dbid>",
+            &["How large the hash tables of a database would be in Redis."],
+        ),
+        ("HTSTATS-KEY <key>", &["The same of a key's value."]),
+        (
             "LISTPACK <key>",
             &["Write to the log how a value in a listpack is laid out."],
         ),
-        (
-            "LOADAOF",
-            &["As RELOAD: what a file of commands would give is what is there."],
-        ),
+        ("LOADAOF", &["Write all data down and read it again."]),
         ("LOG <message>", &["Write a line to the log."]),
         (
             "OBJECT <key>",
@@ -406,6 +457,14 @@ fn help(call: &mut Call<'_>) -> Outcome {
         (
             "SET-ACTIVE-EXPIRE <0|1>",
             &["With 0, keys whose time is up stay until somebody looks at them."],
+        ),
+        (
+            "SET-DISABLE-DENY-SCRIPTS <0|1>",
+            &["With 1, scripts may call commands that are not for scripts."],
+        ),
+        (
+            "STRINGMATCH-TEST",
+            &["Match random patterns against random strings."],
         ),
         (
             "SLEEP <seconds>",

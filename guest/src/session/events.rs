@@ -113,6 +113,8 @@ impl Server {
                 self.serve_ready(out);
             } else if self.is_pause_over() {
                 self.run_postponed(out);
+            } else if self.waiters.has_nudged() {
+                self.serve_nudged(out);
             } else if self.mail.is_empty() && self.keyspace.journal.is_empty() {
                 break;
             }
@@ -131,6 +133,7 @@ impl Server {
     /// What falls due at this time: keys go, waits end, a pause is over.
     pub fn fall_due(&mut self, out: &mut Output) {
         self.keyspace.expire_due();
+        self.propagate_singly();
         self.end_waits(out);
         if self
             .pause
@@ -153,6 +156,8 @@ impl Server {
         self.forget_watches(connection);
         self.forget_subscriptions(connection);
         self.monitors.retain(|other| *other != connection);
-        self.clients.remove(connection).is_some()
+        let is_gone = self.clients.remove(connection).is_some();
+        self.forget_replica(connection);
+        is_gone
     }
 }

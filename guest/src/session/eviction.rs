@@ -112,7 +112,9 @@ impl Server {
     /// True if `growth` bytes more are too much.
     fn lacks_room(&self, growth: usize) -> bool {
         let limit = self.config.maxmemory;
-        limit > 0 && (self.used_memory() > limit || !self.keyspace.has_room_for(growth))
+        // What waits for replicas is no reason to let go of data: it would make more of it.
+        let counted = || self.used_memory().saturating_sub(self.bytes_for_replicas());
+        limit > 0 && (counted() > limit || !self.keyspace.has_room_for(growth))
     }
 
     /// Removes keys until `growth` bytes more are not too much, or it is enough for now.
@@ -128,6 +130,7 @@ impl Server {
         let now_us = self.now_us();
         self.eviction.note(room, now_us);
         // What went is told of before the command that it made room for.
+        self.propagate_singly();
         self.read_journal(None);
         room
     }

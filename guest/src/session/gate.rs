@@ -157,6 +157,12 @@ pub fn finish(server: &mut Server, connection: Connection, wire: &mut Wire, star
         server.close(connection, false);
         return;
     }
+    if client.is_replica() && wire.len() > start {
+        // It is no reply that it waits for.
+        wire.truncate(start);
+        server.close(connection, false);
+        return;
+    }
     if client.reply_mode != ReplyMode::On {
         keep_quiet(client, start, wire);
     }
@@ -211,6 +217,9 @@ fn find_subcommand(
         .ok_or_else(|| error::unknown_subcommand(name, command.name))
 }
 
+/// What a replica has no business with.
+const KEYSPACE: [Flags; 3] = [Flags::WRITE, Flags::READONLY, Flags::MAY_REPLICATE];
+
 /// Whether this client may run this command now.
 #[inline]
 fn admit(
@@ -236,16 +245,29 @@ fn check(
     }
     let client = server.clients.current(connection);
     let (db, is_confined) = (client.db, client.hears_messages_only());
+    let is_replica = client.is_replica();
     if client.transaction.is_some() {
         check_in_transaction(spec)?;
     }
+    if server.cluster.is_some() {
+        server.check_slots(connection, spec, args)?;
+    }
     check_memory(server, connection, db, spec, args)?;
+    if server.config.min_replicas_to_write > 0 && !server.has_enough_replicas() {
+        let queued = server.flags_of_exec(connection, spec);
+        if queued.unwrap_or(spec.flags).contains(Flags::WRITE) {
+            return Err(error::NOT_ENOUGH_REPLICAS);
+        }
+    }
     if server.master.is_some() {
         let queued = server.flags_of_exec(connection, spec);
         server.check_replica(queued.unwrap_or(spec.flags))?;
     }
     if is_confined && !spec.flags.contains(Flags::RUNS_WHILE_SUBSCRIBED) {
         return Err(error::only_while_subscribed(spec.name));
+    }
+    if is_replica && KEYSPACE.iter().any(|flag| spec.flags.contains(*flag)) {
+        return Err(error::REPLICA_IN_KEYSPACE);
     }
     Ok(())
 }
@@ -303,6 +325,8 @@ pub fn execute(
     let may_wait = matches!(caller, Caller::Client | Caller::Woken) && client.may_wait();
     let touching = !client.no_touch || spec.name == "touch";
     let before_us = server.elapsed_us;
+    let is_followed = server.keyspace.journal.propagation.is_followed();
+    let dirty = server.keyspace.journal.dirty;
     let (outcome, wait) = match handler {
         Handler::Data(run) => {
             server.keyspace.set_touching(touching);
@@ -339,6 +363,11 @@ pub fn execute(
     }
     if outcome.is_err() {
         server.stats.failed(spec.id);
+    }
+    if is_followed {
+        let has_changed = server.keyspace.journal.dirty > dirty;
+        let is_whole = matches!(caller, Caller::Client | Caller::Woken);
+        server.propagate(connection, db, spec, args, has_changed, is_whole);
     }
     if server.is_observed() {
         server.after_command(connection, caller, spec, args);

@@ -2,9 +2,9 @@
 //! not built, and answers as an unknown command does.
 
 use super::{
-    SessionHandler, client_command, command, config, connection, debug, info, latency, lolwut,
-    memory_command, modules, monitor, pause, persistence, pubsub, replication, shutdown, slowlog,
-    transactions,
+    SessionHandler, append_only, client_command, cluster, command, config, connection, debug, info,
+    latency, lolwut, memory_command, modules, monitor, pause, persistence, pubsub, replica,
+    replication, shutdown, slowlog, transactions,
 };
 use crate::commands::table::{COMMANDS, COUNT, CommandSpec};
 use crate::commands::{
@@ -38,8 +38,10 @@ static HANDLERS: [Option<Handler>; COUNT] = {
     data(&mut table, streams::HANDLERS);
     data(&mut table, sort::HANDLERS);
     data(&mut table, dump::HANDLERS);
+    session(&mut table, append_only::HANDLERS);
     session(&mut table, connection::HANDLERS);
     session(&mut table, client_command::HANDLERS);
+    session(&mut table, cluster::HANDLERS);
     session(&mut table, command::HANDLERS);
     session(&mut table, config::HANDLERS);
     session(&mut table, info::HANDLERS);
@@ -50,6 +52,7 @@ static HANDLERS: [Option<Handler>; COUNT] = {
     session(&mut table, monitor::HANDLERS);
     session(&mut table, pause::HANDLERS);
     session(&mut table, pubsub::HANDLERS);
+    session(&mut table, replica::HANDLERS);
     session(&mut table, replication::HANDLERS);
     session(&mut table, transactions::HANDLERS);
     session(&mut table, memory_command::HANDLERS);

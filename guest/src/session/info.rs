@@ -20,7 +20,7 @@ pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[("info", info)];
 type Section = fn(&Server, &mut Page);
 
 /// In the order they are written. The flag says whether a plain INFO has it.
-const SECTIONS: [(&str, bool, Section); 15] = [
+const SECTIONS: [(&str, bool, Section); 16] = [
     ("Server", true, server),
     ("Clients", true, clients),
     ("Memory", true, memory),
@@ -36,7 +36,11 @@ const SECTIONS: [(&str, bool, Section); 15] = [
     ("Cluster", true, cluster),
     ("Keyspace", true, keyspace),
     ("Keysizes", true, keysizes),
+    (DEBUG, false, debug),
 ];
+
+/// The section that only its name asks for.
+const DEBUG: &str = "Debug";
 
 /// INFO [section [section ...]]
 fn info(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
@@ -49,7 +53,7 @@ fn info(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     let usual = args.len() == 1 || asked("default");
     let mut page = Page::default();
     for (name, is_usual, write) in SECTIONS {
-        if all || (usual && is_usual) || asked(name) {
+        if (all && name != DEBUG) || (usual && is_usual) || asked(name) {
             page.section(name);
             write(call.server, &mut page);
         }
@@ -102,7 +106,11 @@ fn server(server: &Server, page: &mut Page) {
     page.field("redis_git_sha1", fact("redis_git_sha1", "00000000"));
     page.field("redis_git_dirty", fact("redis_git_dirty", "0"));
     page.field("redis_build_id", fact("redis_build_id", "0"));
-    page.field("redis_mode", "standalone");
+    let is_cluster = server.cluster.is_some();
+    page.field(
+        "redis_mode",
+        if is_cluster { "cluster" } else { "standalone" },
+    );
     page.field("os", fact("os", "WASI"));
     page.field("arch_bits", fact("arch_bits", "64"));
     page.field("monotonic_clock", fact("monotonic_clock", "host"));
@@ -146,7 +154,10 @@ fn clients(server: &Server, page: &mut Page) {
     let (waiting_in, waiting_out) = figures.fold((0, 0), |(most_in, most_out), figures| {
         (figures.input().max(most_in), figures.omem.max(most_out))
     });
-    page.field("connected_clients", server.clients.len());
+    page.field(
+        "connected_clients",
+        server.clients.len() - server.replicas.len(),
+    );
     page.field("cluster_connections", 0);
     page.field("maxclients", server.config.maxclients);
     page.field("client_recent_max_input_buffer", waiting_in);
@@ -224,22 +235,21 @@ fn memory(server: &Server, page: &mut Page) {
         format_args!("{:.2}", figures.fragmentation()),
     );
     page.field("mem_fragmentation_bytes", slack);
-    page.zeros(&[
-        "mem_not_counted_for_evict",
-        "mem_replication_backlog",
-        "mem_total_replication_buffers",
-        "mem_replica_full_sync_buffer",
-        "mem_clients_slaves",
-    ]);
-    page.field("mem_clients_normal", figures.clients);
+    let for_replicas = server.bytes_for_replicas();
+    page.field("mem_not_counted_for_evict", for_replicas);
+    page.field("mem_replication_backlog", 0);
+    page.field("mem_total_replication_buffers", for_replicas);
+    page.field("mem_replica_full_sync_buffer", 0);
+    page.field("mem_clients_slaves", figures.replicas);
+    page.field("mem_clients_normal", figures.clients - figures.replicas);
     page.zeros(&["mem_cluster_links", "mem_aof_buffer"]);
     page.field("mem_allocator", "dlmalloc");
     page.zeros(&[
         "mem_overhead_db_hashtable_rehashing",
         "active_defrag_running",
         "lazyfree_pending_objects",
-        "lazyfreed_objects",
     ]);
+    page.field("lazyfreed_objects", server.keyspace.stats.freed_lazily);
 }
 
 fn persistence(server: &Server, page: &mut Page) {
@@ -280,7 +290,8 @@ fn persistence(server: &Server, page: &mut Page) {
     page.field("aof_last_rewrite_time_sec", -1);
     page.field("aof_current_rewrite_time_sec", -1);
     page.field("aof_last_bgrewrite_status", "ok");
-    page.zeros(&["aof_rewrites", "aof_rewrites_consecutive_failures"]);
+    page.field("aof_rewrites", server.stats.append_only_rewrites);
+    page.field("aof_rewrites_consecutive_failures", 0);
     page.field("aof_last_write_status", "ok");
     page.zeros(&[
         "aof_last_cow_size",
@@ -309,7 +320,8 @@ fn stats(server: &Server, page: &mut Page) {
     page.field("instantaneous_ops_per_sec", rates.commands as u64);
     page.field("total_net_input_bytes", stats.bytes_in);
     page.field("total_net_output_bytes", stats.bytes_out);
-    page.zeros(&["total_net_repl_input_bytes", "total_net_repl_output_bytes"]);
+    page.field("total_net_repl_input_bytes", 0);
+    page.field("total_net_repl_output_bytes", server.replicas.bytes_out);
     page.field(
         "instantaneous_input_kbps",
         format_args!("{:.2}", rates.bytes_in / 1024.0),
@@ -321,7 +333,9 @@ fn stats(server: &Server, page: &mut Page) {
     page.field("instantaneous_input_repl_kbps", "0.00");
     page.field("instantaneous_output_repl_kbps", "0.00");
     page.field("rejected_connections", stats.refused_connections);
-    page.zeros(&["sync_full", "sync_partial_ok", "sync_partial_err"]);
+    page.field("sync_full", server.replicas.full_syncs);
+    page.field("sync_partial_ok", 0);
+    page.field("sync_partial_err", server.replicas.refused_partial_syncs);
     page.field("expired_subkeys", keys.expired_fields);
     page.field("expired_keys", keys.expired);
     page.field("expired_stale_perc", "0.00");
@@ -386,18 +400,51 @@ fn stats(server: &Server, page: &mut Page) {
 }
 
 fn replication(server: &Server, page: &mut Page) {
-    // An id of its own, as random as the run's: its digits in the opposite order.
-    let id: String = server.run_id.chars().rev().collect();
-    page.field("role", "master");
-    page.field("connected_slaves", 0);
+    let (config, replicas) = (&server.config, &server.replicas);
+    match &server.master {
+        None => page.field("role", "master"),
+        Some(master) => {
+            page.field("role", "slave");
+            page.field("master_host", &master.host);
+            page.field("master_port", master.port);
+            page.field("master_link_status", "down");
+            page.field("master_last_io_seconds_ago", -1);
+            page.field("master_sync_in_progress", 0);
+            page.field("slave_read_repl_offset", replicas.offset());
+            page.field("slave_repl_offset", replicas.offset());
+            page.zeros(&[
+                "replica_full_sync_buffer_size",
+                "replica_full_sync_buffer_peak",
+            ]);
+            page.field("master_link_down_since_seconds", -1);
+            page.field("slave_priority", config.replica_priority);
+            page.field("slave_read_only", u8::from(config.replica_read_only));
+            page.field("replica_announced", u8::from(config.replica_announced));
+        }
+    }
+    page.field("connected_slaves", replicas.len());
+    for (number, replica) in server.describe_replicas().iter().enumerate() {
+        page.field(
+            format_args!("slave{number}"),
+            format_args!(
+                "ip={},port={},state=online,offset={},lag={}",
+                replica.address, replica.port, replica.offset, replica.lag_s
+            ),
+        );
+    }
     page.field("master_failover_state", "no-failover");
-    page.field("master_replid", id);
+    page.field("master_replid", &server.replication_id);
     page.field("master_replid2", "0".repeat(40));
-    page.field("master_repl_offset", 0);
+    page.field("master_repl_offset", replicas.offset());
     page.field("second_repl_offset", -1);
-    page.field("repl_backlog_active", 0);
-    page.field("repl_backlog_size", server.config.repl_backlog_size);
-    page.zeros(&["repl_backlog_first_byte_offset", "repl_backlog_histlen"]);
+    // What was sent is not kept: the backlog is as long as the stream, and empty.
+    page.field("repl_backlog_active", u8::from(replicas.began().is_some()));
+    page.field("repl_backlog_size", config.repl_backlog_size);
+    page.field(
+        "repl_backlog_first_byte_offset",
+        replicas.began().map_or(0, |_| replicas.offset() + 1),
+    );
+    page.field("repl_backlog_histlen", 0);
 }
 
 fn cpu(_: &Server, page: &mut Page) {
@@ -483,8 +530,8 @@ fn latencystats(server: &Server, page: &mut Page) {
     }
 }
 
-fn cluster(_: &Server, page: &mut Page) {
-    page.field("cluster_enabled", 0);
+fn cluster(server: &Server, page: &mut Page) {
+    page.field("cluster_enabled", u8::from(server.cluster.is_some()));
 }
 
 fn keyspace(server: &Server, page: &mut Page) {
@@ -499,6 +546,21 @@ fn keyspace(server: &Server, page: &mut Page) {
             );
         }
     }
+}
+
+fn debug(server: &Server, page: &mut Page) {
+    page.zeros(&[
+        "eventloop_duration_aof_sum",
+        "eventloop_duration_cron_sum",
+        "eventloop_duration_max",
+    ]);
+    page.field("eventloop_cmd_per_cycle_max", server.stats.most_commands);
+    page.zeros(&[
+        "allocator_allocated_lua",
+        "allocator_active_lua",
+        "allocator_resident_lua",
+        "allocator_frag_bytes_lua",
+    ]);
 }
 
 /// How many keys there are of each size, by powers of two.

@@ -8,12 +8,12 @@ const IDLE_CHECK_US: u64 = 1_000_000;
 impl Server {
     /// Closes a client whose unsent replies are over `client-output-buffer-limit`.
     pub fn check_output_limit(&mut self, connection: Connection) {
-        let listens = self
-            .clients
-            .get(connection)
-            .is_some_and(|client| client.subscriptions.is_some());
         // Normal clients, replicas, and those that listen to channels.
-        let class = if listens { 2 } else { 0 };
+        let class = match self.clients.get(connection) {
+            Some(client) if client.is_replica() => 1,
+            Some(client) if client.subscriptions.is_some() => 2,
+            _ => 0,
+        };
         let limit = &self.config.client_output_buffer_limit[class];
         let (hard, soft, seconds) = (limit.hard_bytes, limit.soft_bytes, limit.soft_seconds);
         let now_us = self.keyspace.now_us();

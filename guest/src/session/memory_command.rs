@@ -78,6 +78,8 @@ pub struct Figures {
     pub at_start: u64,
     /// By clients.
     pub clients: u64,
+    /// By those of them that are replicas.
+    pub replicas: u64,
     /// By all but the data.
     pub overhead: u64,
 }
@@ -88,6 +90,10 @@ impl Figures {
         let used = server.used_memory().saturating_sub(bytes as u64);
         let at_start = server.stats.memory_at_start.min(used);
         let clients = server.clients.by_id();
+        let replicas = clients.iter().filter(|(_, client)| client.is_replica());
+        let replicas = replicas
+            .map(|(_, client)| server.figures(client).tot_mem)
+            .sum();
         let clients: u64 = clients
             .iter()
             .map(|(_, client)| server.figures(client).tot_mem)
@@ -99,6 +105,7 @@ impl Figures {
             peak: server.stats.memory_peak.max(used),
             at_start,
             clients,
+            replicas,
             overhead: (at_start + clients).min(used),
         }
     }

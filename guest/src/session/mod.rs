@@ -2,10 +2,12 @@
 //! every command runs. Home of the commands that are about connections and the server itself.
 //! Knows no socket: bytes come from and go to `engine`.
 
+mod append_only;
 mod buffers;
 mod client;
 mod client_command;
 mod client_eviction;
+mod cluster;
 mod command;
 mod config;
 mod connection;
@@ -28,6 +30,7 @@ mod pause;
 mod persistence;
 mod pubsub;
 mod redaction;
+mod replica;
 mod replication;
 mod shutdown;
 mod slowlog;
@@ -47,11 +50,13 @@ pub use stats::Stats;
 use std::collections::{BTreeMap, VecDeque};
 
 use buffers::Upkeep;
+use cluster::Cluster;
 use eviction::Eviction;
 use latency::Latency;
 use output::Mail;
 use pause::Pause;
 use pubsub::PubSub;
+use replica::Replicas;
 use replication::Master;
 use slowlog::SlowLog;
 use transactions::DbKey;
@@ -60,7 +65,7 @@ use waiting::Waiters;
 use crate::commands::table::CommandSpec;
 use crate::commands::{CommandError, Outcome, Wait};
 use crate::config::Config;
-use crate::keyspace::Keyspace;
+use crate::keyspace::{Keyspace, Telling};
 use crate::resp::{Args, Sink};
 
 /// The version of Redis that is answered for.
@@ -118,6 +123,8 @@ pub struct Server {
     pub started_us: u64,
     /// 40 hexadecimal digits, from the seed.
     pub run_id: String,
+    /// The same of the stream of changes.
+    pub replication_id: String,
     /// What is known of images of the data.
     pub persistence: Persistence,
     /// Until when nothing is answered (`DEBUG SLEEP`), in microseconds since the Unix epoch.
@@ -136,6 +143,10 @@ pub struct Server {
     pub watchers: BTreeMap<DbKey, Vec<Connection>>,
     /// Who listens to which channel.
     pub pubsub: PubSub,
+    /// What it is in a cluster, if it is in one.
+    pub cluster: Option<Box<Cluster>>,
+    /// Who follows the changes of the data.
+    pub replicas: Replicas,
     /// Whom this server follows, if it is a replica.
     pub master: Option<Master>,
     /// Who is told of every command.
@@ -150,6 +161,8 @@ pub struct Server {
     pub backlog: VecDeque<Connection>,
     /// How far it has come to make room for data.
     pub eviction: Eviction,
+    /// `DEBUG SET-DISABLE-DENY-SCRIPTS`: scripts may call what is not for scripts.
+    pub scripts_may_call_all: bool,
     /// Bytes that the step itself holds, to write replies in: they are no data.
     pub step_bytes: usize,
     /// There was no room left when the command that runs began.
@@ -176,7 +189,10 @@ impl Server {
         mut rng: fastrand::Rng,
         facts: Vec<(String, String)>,
     ) -> Self {
-        let run_id = (0..40).map(|_| rng.digit(16)).collect();
+        let run_id: String = (0..40).map(|_| rng.digit(16)).collect();
+        let cluster = config
+            .cluster_enabled
+            .then(|| Box::new(Cluster::new(&mut rng)));
         let persistence = Persistence::since(keyspace.now_us());
         Server {
             started_us: keyspace.now_us(),
@@ -186,6 +202,8 @@ impl Server {
             stats: Stats::default(),
             rng,
             facts,
+            // As random as the run's: its digits in the opposite order.
+            replication_id: run_id.chars().rev().collect(),
             run_id,
             persistence,
             asleep_until_us: None,
@@ -196,6 +214,8 @@ impl Server {
             waiters: Waiters::default(),
             watchers: BTreeMap::new(),
             pubsub: PubSub::default(),
+            cluster,
+            replicas: Replicas::default(),
             master: None,
             monitors: Vec::new(),
             is_unsettled: false,
@@ -203,6 +223,7 @@ impl Server {
             unblocked: Vec::new(),
             backlog: VecDeque::new(),
             eviction: Eviction::default(),
+            scripts_may_call_all: false,
             step_bytes: 0,
             lacks_memory: false,
             upkeep: Upkeep::default(),
@@ -299,6 +320,12 @@ impl Call<'_> {
     /// The client whose command it is. A client that runs a command is connected.
     pub fn client(&mut self) -> &mut Client {
         self.server.clients.current(self.connection)
+    }
+
+    /// Tells who follows the changes of the data this command, though it changes nothing.
+    pub fn propagate_anyway(&mut self) {
+        let propagation = &mut self.server.keyspace.journal.propagation;
+        propagation.set_telling(Telling::Anyway);
     }
 
     /// Waits, or where nobody can answers that there is nothing.

@@ -9,12 +9,8 @@ use crate::rdb::Unreadable;
 use crate::rdb::image::{self, Library, LoadError, Loaded, Origin};
 use crate::resp::Args;
 
-pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
-    ("bgrewriteaof", bgrewriteaof),
-    ("bgsave", bgsave),
-    ("lastsave", lastsave),
-    ("save", save),
-];
+pub(super) const HANDLERS: &[(&str, SessionHandler)] =
+    &[("bgsave", bgsave), ("lastsave", lastsave), ("save", save)];
 
 /// How long nothing is saved by itself after it failed (`CONFIG_BGSAVE_RETRY_DELAY`).
 const RETRY_US: u64 = 5_000_000;
@@ -86,8 +82,6 @@ pub struct Persistence {
     pub loaded: u64,
     /// Keys of it whose time was up.
     pub loaded_expired: u64,
-    /// BGREWRITEAOF was asked for: Redis would have a file of commands now.
-    pub has_rewritten_aof: bool,
     /// Libraries of functions, as they were loaded; saved as they are.
     pub libraries: Vec<Library>,
 }
@@ -321,15 +315,6 @@ fn bgsave(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     call.server
         .log(LogLevel::Notice, "Background saving started");
     call.reply.simple("Background saving started");
-    Ok(())
-}
-
-/// BGREWRITEAOF
-fn bgrewriteaof(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
-    // There is no file of commands, and so it is done.
-    call.server.persistence.has_rewritten_aof = true;
-    call.reply
-        .simple("Background append only file rewriting started");
     Ok(())
 }
 

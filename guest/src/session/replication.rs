@@ -1,8 +1,8 @@
-//! Replication, as far as a server on its own has any: ROLE, REPLICAOF, WAIT, WAITAOF, FAILOVER,
-//! REPLCONF. A replica of a master is one whose master is never reached: read only, and its data as
+//! Replication, as far as a server on its own has any: ROLE, REPLICAOF, WAIT, WAITAOF,
+//! FAILOVER. A replica of a master is one whose master is never reached: read only, and its data as
 //! old as it says.
 
-use super::{Call, LogLevel, Server, SessionHandler};
+use super::{Call, Caller, LogLevel, Server, SessionHandler};
 use crate::commands::table::Flags;
 use crate::commands::wait::{self, Awaited, Nothing};
 use crate::commands::{CommandError, Outcome, Wait, error, options};
@@ -11,7 +11,6 @@ use crate::value::number::parse_i64;
 
 pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
     ("failover", failover),
-    ("replconf", replconf),
     ("replicaof", replicaof),
     ("role", role),
     ("slaveof", replicaof),
@@ -46,10 +45,17 @@ impl Server {
 fn role(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
     match &call.server.master {
         None => {
+            let replicas = call.server.describe_replicas();
             call.reply.array(3);
             call.reply.bulk(b"master");
-            call.reply.integer(0);
-            call.reply.array(0);
+            call.reply.integer(call.server.replicas.offset() as i64);
+            call.reply.array(replicas.len());
+            for replica in replicas {
+                call.reply.array(3);
+                call.reply.bulk(replica.address.as_bytes());
+                call.reply.bulk_integer(replica.port.into());
+                call.reply.bulk_integer(replica.offset as i64);
+            }
         }
         Some(master) => {
             call.reply.array(5);
@@ -88,6 +94,8 @@ fn replicaof(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
         ),
     );
     call.server.master = Some(Master { host, port });
+    // What they follow is no longer ours to tell.
+    call.server.disconnect_replicas();
     call.reply.ok();
     Ok(())
 }
@@ -115,8 +123,14 @@ fn wait_generic(call: &mut Call<'_>, timeout: &[u8], is_there: bool, nothing: No
 
 /// WAIT numreplicas timeout
 fn wait(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
-    let replicas = options::integer(args.at(1))?;
-    wait_generic(call, args.at(2), replicas <= 0, Nothing::Zero)
+    let wanted = options::integer(args.at(1))?;
+    let offset = call.client().written_offset;
+    let there = call.server.replicas_at(offset) as i64;
+    let asks = there < wanted && call.caller == Caller::Client;
+    if asks && !call.server.replicas.is_empty() {
+        call.server.ask_for_offsets();
+    }
+    wait_generic(call, args.at(2), wanted <= there, Nothing::Number(there))
 }
 
 /// WAITAOF numlocal numreplicas timeout
@@ -166,29 +180,4 @@ fn failover(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
 
 fn port(arg: &[u8]) -> Result<i64, CommandError> {
     options::between(arg, 0, 65_535).map_err(|_| error::NOT_AN_INTEGER)
-}
-
-/// REPLCONF [option value ...]
-fn replconf(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
-    if args.len().is_multiple_of(2) {
-        return Err(error::SYNTAX);
-    }
-    for option in args.from(1).iter().step_by(2) {
-        if options::is(option, "ACK") || options::is(option, "GETACK") {
-            // Told to a master by its replica and the other way round, and never answered.
-            return Ok(());
-        }
-        let known = [
-            "LISTENING-PORT",
-            "IP-ADDRESS",
-            "CAPA",
-            "RDB-ONLY",
-            "RDB-FILTER-ONLY",
-        ];
-        if !known.iter().any(|known| options::is(option, known)) {
-            return Err(error::replconf_option(option));
-        }
-    }
-    call.reply.ok();
-    Ok(())
 }

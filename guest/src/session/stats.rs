@@ -85,6 +85,11 @@ pub struct Stats {
     pub over_output_limit: u64,
     /// Clients closed because of `maxmemory-clients`.
     pub evicted_clients: u64,
+    /// Rewrites of an append-only file that were asked for.
+    pub append_only_rewrites: u64,
+    /// The most commands that ran in one step.
+    pub most_commands: u64,
+    commands_before: u64,
     by_command: Vec<CommandCount>,
     /// How long calls took, by the id of the command: those that took any time.
     durations: BTreeMap<usize, Histogram>,
@@ -123,6 +128,8 @@ impl Stats {
     #[inline]
     pub fn step(&mut self, now_us: u64) {
         self.steps += 1;
+        self.most_commands = self.most_commands.max(self.commands - self.commands_before);
+        self.commands_before = self.commands;
         let used = crate::memory::used() as u64;
         self.memory_peak = self.memory_peak.max(used);
         if self.memory_at_start == 0 {

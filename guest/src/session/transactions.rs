@@ -62,6 +62,18 @@ impl Transaction {
         self.queue.push(queued);
     }
 
+    /// What any of its commands does.
+    pub(super) fn flags(&self) -> Flags {
+        self.flags
+    }
+
+    /// The commands queued, in order.
+    pub(super) fn queued(&self) -> impl Iterator<Item = (&'static CommandSpec, Args<'_>)> {
+        self.queue
+            .iter()
+            .map(|queued| (queued.command.spec, queued.args.as_args()))
+    }
+
     /// How many commands are queued.
     pub fn len(&self) -> usize {
         self.queue.len()

@@ -69,6 +69,8 @@ pub struct Waiters {
     timeouts: BTreeSet<(u64, Connection)>,
     /// Keys that came to hold something, in order.
     ready: VecDeque<(usize, Box<[u8]>)>,
+    /// Those who are to look again, whatever they wait for.
+    nudged: VecDeque<Connection>,
     /// Those put off by a pause, in the order they came.
     postponed: VecDeque<Connection>,
     /// How many clients wait for keys or time.
@@ -111,6 +113,11 @@ impl Waiters {
         if is_awaited && !self.ready.iter().any(|(d, k)| *d == db && **k == *key) {
             self.ready.push_back((db, key.into()));
         }
+    }
+
+    /// True if somebody is to look again.
+    pub fn has_nudged(&self) -> bool {
+        !self.nudged.is_empty()
     }
 
     /// True if a pause has put somebody off.
@@ -245,6 +252,27 @@ impl Server {
         }
         out.attribute(self, connection, start);
         self.settle_mail(out);
+    }
+
+    /// Those who wait for replicas are to look again once the command is answered.
+    pub(super) fn wake_those_who_wait_for_replicas(&mut self) {
+        let waits = |client: &super::Client| {
+            let parked = client.parked.as_ref();
+            parked.is_some_and(|parked| parked.command.spec.name == "wait")
+        };
+        let all = self.clients.by_id().into_iter();
+        let nudged = all
+            .filter(|(_, client)| waits(client))
+            .map(|(connection, _)| connection);
+        self.waiters.nudged.extend(nudged);
+        self.is_unsettled |= self.waiters.has_nudged();
+    }
+
+    /// Has those who are to look again run their command.
+    pub(super) fn serve_nudged(&mut self, out: &mut Output) {
+        for connection in std::mem::take(&mut self.waiters.nudged) {
+            self.wake(connection, out);
+        }
     }
 
     /// A client is answered: what it sent meanwhile is run at the next opportunity.

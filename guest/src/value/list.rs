@@ -172,6 +172,14 @@ impl List {
         matches!(self.0, Layout::Quicklist(_))
     }
 
+    /// How many nodes it has; a listpack is one.
+    pub fn nodes(&self) -> usize {
+        match &self.0 {
+            Layout::Listpack(_) => 1,
+            Layout::Quicklist(nodes) => nodes.row.len(),
+        }
+    }
+
     /// Bytes on the heap.
     pub fn heap_bytes(&self) -> usize {
         match &self.0 {

@@ -5,23 +5,6 @@ use super::super::{Call, LogLevel};
 use crate::commands::{Outcome, error, options};
 use crate::resp::Args;
 
-/// DEBUG LOADAOF
-///
-/// There is no file of commands. Where there would be one it would hold what is here.
-pub fn loadaof(call: &mut Call<'_>) -> Outcome {
-    let server = &mut *call.server;
-    if !server.config.appendonly && !server.persistence.has_rewritten_aof {
-        return Err(error::LOADAOF_FAILED);
-    }
-    let image = server.make_image()?;
-    server
-        .load_image(&image, false, false)
-        .map_err(|_| error::LOADAOF_FAILED)?;
-    server.log(LogLevel::Notice, "Append Only File loaded by DEBUG LOADAOF");
-    call.reply.ok();
-    Ok(())
-}
-
 /// DEBUG RELOAD [MERGE] [NOFLUSH] [NOSAVE]
 pub fn reload(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     let (mut flushes, mut saves, mut replaces) = (true, true, false);

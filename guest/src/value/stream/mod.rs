@@ -35,6 +35,16 @@ pub struct Stream {
 }
 
 impl Stream {
+    /// About how many allocations it takes in Redis, which looks at the first group only.
+    pub fn allocations(&self) -> usize {
+        let groups = self
+            .groups
+            .values()
+            .next()
+            .map_or(0, |first| self.groups.len() * (1 + first.pending_len()));
+        self.entries.radix_tree_nodes() as usize + groups
+    }
+
     /// A rough count of bytes on the heap.
     pub fn heap_bytes(&self) -> usize {
         let groups: usize = self
