@@ -275,6 +275,17 @@ impl Server {
         }
     }
 
+    /// How many keys somebody waits for who is to hear when they go.
+    pub(super) fn keys_awaited_when_gone(&self) -> usize {
+        let clients = self.clients.by_id();
+        let waits = clients.iter().filter_map(|(_, client)| {
+            let wait = client.parked.as_ref()?.wait()?;
+            wait.wakes_when_gone.then_some((client.db, &wait.keys))
+        });
+        let keys = waits.flat_map(|(db, keys)| keys.iter().map(move |key| (db, key)));
+        keys.collect::<BTreeSet<_>>().len()
+    }
+
     /// A client is answered: what it sent meanwhile is run at the next opportunity.
     fn run_on(&mut self, connection: Connection) {
         let has_more = |client: &super::Client| !client.input.pending.is_empty();
