@@ -127,6 +127,7 @@ fn translate(effects: engine::Effects) -> Effects {
                 text: line.text,
             })
             .collect(),
+        settings: effects.settings,
         wake_at_us: effects.wake_at_us,
         exit: effects.exit,
     }

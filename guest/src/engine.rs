@@ -42,6 +42,8 @@ pub struct Effects {
     pub closes: Vec<Close>,
     /// Lines for the log.
     pub logs: Vec<LogLine>,
+    /// Parameters that changed and that only the host can heed.
+    pub settings: Vec<(String, String)>,
     /// When the next step is wanted, in microseconds since the Unix epoch.
     pub wake_at_us: Option<u64>,
     /// SHUTDOWN was asked for.
@@ -505,6 +507,7 @@ impl Engine {
             sends: std::mem::take(&mut self.out.sends),
             closes: std::mem::take(&mut self.server.closes),
             logs: std::mem::take(&mut self.server.logs),
+            settings: std::mem::take(&mut self.server.settings),
             wake_at_us: self.wake_at_us(),
             exit: self.server.exit,
         }

@@ -130,6 +130,11 @@ impl Driver {
         if let Some(image) = effects.image {
             self.save(image);
         }
+        for (name, value) in effects.settings {
+            if name == "tcp-keepalive" {
+                self.hub.set_keepalive(value.parse().unwrap_or(0));
+            }
+        }
         if !effects.sends.is_empty() {
             send(&self.hub, Bytes::from(effects.bytes), &effects.sends);
         }

@@ -329,13 +329,14 @@ fn open(mut setup: Setup, hub: &Rc<Hub>) -> Result<(Driver, Bound, Option<Socket
     facts.append(&mut setup.facts);
     setup.facts = facts;
 
+    hub.set_keepalive(wanted.keepalive_s);
     let clock = setup.clock.clone();
     let instance = Instance::with(setup)?;
     for (_, listener) in tcp {
-        tokio::task::spawn_local(net::accept(hub.clone(), listener, wanted.keepalive));
+        tokio::task::spawn_local(net::accept(hub.clone(), listener));
     }
     if let Some(listener) = unix {
-        tokio::task::spawn_local(net::accept(hub.clone(), listener, None));
+        tokio::task::spawn_local(net::accept(hub.clone(), listener));
     }
     let bound = Bound {
         addresses,
@@ -386,7 +387,7 @@ struct Wanted {
     unix_socket: Option<PathBuf>,
     unix_socket_mode: Option<u32>,
     backlog: i32,
-    keepalive: Option<Duration>,
+    keepalive_s: u64,
 }
 
 impl Wanted {
@@ -397,7 +398,7 @@ impl Wanted {
             unix_socket: None,
             unix_socket_mode: None,
             backlog: 511,
-            keepalive: Some(Duration::from_secs(300)),
+            keepalive_s: 300,
         };
         for (name, value) in config {
             match name.to_ascii_lowercase().as_str() {
@@ -420,10 +421,7 @@ impl Wanted {
                     wanted.unix_socket_mode = (mode != 0).then_some(mode);
                 }
                 "tcp-backlog" => wanted.backlog = number(name, value)?,
-                "tcp-keepalive" => {
-                    let seconds: u32 = number(name, value)?;
-                    wanted.keepalive = (seconds > 0).then(|| Duration::from_secs(seconds.into()));
-                }
+                "tcp-keepalive" => wanted.keepalive_s = number::<u32>(name, value)?.into(),
                 "tls-port" if value != "0" => {
                     return Err(refused(name, value, "this server has no TLS"));
                 }
@@ -599,7 +597,7 @@ mod tests {
         let got = got.expect("in range");
         assert_eq!(got.port, 7001);
         assert_eq!(got.bind, ["127.0.0.1", "-::1"]);
-        assert_eq!(got.keepalive, Some(Duration::from_secs(300)));
+        assert_eq!(got.keepalive_s, 300);
     }
 
     #[test]

@@ -41,6 +41,9 @@ fn get(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
+/// What only the host can heed.
+const HOST: [&str; 1] = ["tcp-keepalive"];
+
 /// CONFIG SET parameter value [parameter value ...]
 fn set(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     if !args.len().is_multiple_of(2) {
@@ -55,6 +58,11 @@ fn set(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
         .config
         .set(&given, trusted)
         .map_err(CommandError::worded)?;
+    for name in changes.names().iter().filter(|name| HOST.contains(name)) {
+        let value = call.server.config.get(name).unwrap_or_default();
+        let value = String::from_utf8_lossy(&value).into_owned();
+        call.server.settings.push(((*name).to_owned(), value));
+    }
     if changes.has("timeout") {
         // Whoever has been silent for too long already is found at the next step.
         call.server.idle_check_us = call.server.now_us();

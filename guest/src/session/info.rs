@@ -177,7 +177,10 @@ fn clients(server: &Server, page: &mut Page) {
     page.field("clients_in_timeout_table", waiters.with_timeout());
     page.field("total_watched_keys", server.watchers.len());
     page.field("total_blocking_keys", waiters.keys());
-    page.field("total_blocking_keys_on_nokey", server.keys_awaited_when_gone());
+    page.field(
+        "total_blocking_keys_on_nokey",
+        server.keys_awaited_when_gone(),
+    );
 }
 
 fn memory(server: &Server, page: &mut Page) {

@@ -179,6 +179,8 @@ pub struct Server {
     pub closes: Vec<Close>,
     /// Lines for the host's log.
     pub logs: Vec<LogLine>,
+    /// Parameters that changed and that only the host can heed.
+    pub settings: Vec<(String, String)>,
 }
 
 impl Server {
@@ -232,6 +234,7 @@ impl Server {
             exit: false,
             closes: Vec::new(),
             logs: Vec::new(),
+            settings: Vec::new(),
         }
     }
 
@@ -254,8 +257,12 @@ impl Server {
         told.unwrap_or(self.config.port)
     }
 
-    /// Writes a line to the host's log.
+    /// Writes a line to the host's log, if `loglevel` wants it.
     pub fn log(&mut self, level: LogLevel, text: impl Into<String>) {
+        // Both are in the order of what matters more; above all is `nothing`.
+        if (level as u8) < (self.config.loglevel as u8) {
+            return;
+        }
         self.logs.push(LogLine {
             level,
             text: text.into(),
