@@ -2,19 +2,26 @@
 //! for what depends on chance, on the clock, or on the order of a hash table.
 
 use std::cell::RefCell;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseResult, TestRunner};
 
 use crate::generate::{Script, Words, script};
 use crate::native::Native;
-use crate::play::{Patience, Player, Reading, Stage, encode};
+use crate::play::{Chunk, Patience, Player, Reading, Stage, encode};
 use crate::real::Real;
 use crate::text;
 
 /// Commands in a script, at most.
 const COMMANDS: usize = 30;
+
+/// What SORT answers where elements are no numbers.
+const NOT_A_DOUBLE: &[u8] = b"-ERR One or more scores can't be converted";
+
+/// How long a command in a script waits at most, and how often one does.
+const WAIT: Duration = Duration::from_millis(20);
+const MOST_WAITS: usize = COMMANDS;
 
 /// Two clocks may be this far apart when a deadline is computed from them.
 const SLACK_MS: i64 = 2000;
@@ -55,6 +62,11 @@ fn compare(script: &Script, protocol: u8, real: &mut Real) -> TestCaseResult {
     let ours = answers(script, protocol, &mut native)?;
     let theirs = answers(script, protocol, real)?;
     for ((words, ours), theirs) in script.0.iter().zip(ours).zip(theirs) {
+        if ours != theirs && theirs.starts_with(NOT_A_DOUBLE) {
+            // SORT looks at C's errno and does not clear it before: once a number was out of range,
+            // no text reads as one. What follows cannot be compared.
+            break;
+        }
         prop_assert!(
             same(words, &ours, &theirs),
             "RESP{protocol}: {}\n real: {}\n ours: {}",
@@ -85,9 +97,15 @@ pub(crate) fn answers(
     let mut stage = Stage::new(player);
     stage.player.send("a", &bytes);
     let mut replies = Vec::new();
-    for _ in 0..clean.len() + script.0.len() {
+    let mut waits = 0;
+    while replies.len() < clean.len() + script.0.len() {
         match stage.read("a", Patience::Due) {
             Reading::Frame(frame) => replies.push(frame),
+            // A command that waits, for a moment only: none has a longer timeout.
+            Reading::End(Chunk::Silence, rest) if rest.is_empty() && waits < MOST_WAITS => {
+                waits += 1;
+                stage.player.advance(WAIT);
+            }
             Reading::End(_, rest) => {
                 let rest = text::quote(&rest);
                 return Err(TestCaseError::fail(format!("no whole reply, but {rest}")));
@@ -118,15 +136,12 @@ fn same(words: &Words, ours: &[u8], theirs: &[u8]) -> bool {
         b"KEYS" | b"SCAN" | b"SMEMBERS" | b"SUNION" | b"SDIFF" | b"SINTER" | b"SRANDMEMBER"
         | b"SSCAN" => parts(ours) == parts(theirs),
         b"PTTL" | b"PEXPIRETIME" => apart(ours, theirs).is_some_and(|apart| apart <= SLACK_MS),
-        // Redis looks at C's errno and does not clear it before: once a number was out of range, no
-        // text reads as one.
         b"SORT" | b"SORT_RO" => {
             let may_tie = words.iter().any(|word| {
                 word.eq_ignore_ascii_case(b"BY") || word.eq_ignore_ascii_case(b"ALPHA")
             });
-            // What weighs the same comes in the order that a set has.
-            (may_tie && parts(ours) == parts(theirs))
-                || theirs.starts_with(b"-ERR One or more scores can't be converted")
+            // What weighs the same comes in the order of a hash table, and LIMIT may cut there.
+            may_tie && first_line(ours) == first_line(theirs)
         }
         // In a hash table members lie anyhow; `converse dumps` looks closer.
         b"DUMP" => ours.len() == theirs.len() && is_unordered(ours) && is_unordered(theirs),
@@ -167,9 +182,26 @@ fn same_but_for_times(ours: &[u8], theirs: &[u8]) -> bool {
         })
 }
 
+/// A reply taken apart: heads of lists, strings and all else, one after the other.
+fn elements(reply: &[u8]) -> Vec<&[u8]> {
+    let mut elements = Vec::new();
+    let mut rest = reply;
+    while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+        let head = &rest[..end];
+        let string = head
+            .strip_prefix(b"$")
+            .and_then(|len| std::str::from_utf8(len).ok()?.trim_end().parse().ok());
+        let len = end + 1 + string.map_or(0, |len: usize| len + 2);
+        let (element, later) = rest.split_at(len.min(rest.len()));
+        elements.push(element);
+        rest = later;
+    }
+    elements
+}
+
 /// What a flat list holds, whatever its order.
 fn parts(reply: &[u8]) -> Vec<&[u8]> {
-    let mut parts: Vec<_> = reply.split(|byte| *byte == b'$').collect();
+    let mut parts = elements(reply);
     parts.sort_unstable();
     parts
 }
@@ -208,8 +240,8 @@ fn is_unordered(reply: &[u8]) -> bool {
 
 /// What a list of pairs holds behind a cursor, whatever its order.
 fn pairs(reply: &[u8]) -> Vec<Vec<&[u8]>> {
-    let parts: Vec<_> = reply.split(|byte| *byte == b'$').collect();
-    let (head, pairs) = parts.split_at(parts.len().min(2));
+    let parts = elements(reply);
+    let (head, pairs) = parts.split_at(parts.len().min(3));
     let mut pairs: Vec<_> = pairs.chunks(2).map(<[_]>::to_vec).collect();
     pairs.sort_unstable();
     pairs.push(head.to_vec());

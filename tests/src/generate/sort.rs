@@ -15,8 +15,10 @@ pub const FAMILY: Family = Family {
         "SORT_RO key sort_option*",
         "RPUSH key sort_element sort_element sort_element sort_element",
         "SADD key sort_element sort_element sort_element",
-        "ZADD key 3 sort_element 1 sort_element 2 sort_element",
-        "OBJECT ENCODING key",
+        "ZADD sorted 3 sort_element 1 sort_element 2 sort_element",
+        "SORT sorted sort_own*",
+        "SORT_RO sorted BY nosort sort_own*",
+        "OBJECT ENCODING sorted",
         "MSET w_1 sort_element w_2 sort_element w_a sort_element w_b sort_element",
         "HSET h_1 f sort_element g sort_element",
         "HSET h_a f sort_element",
@@ -42,6 +44,19 @@ fn slot(name: &str) -> Option<BoxedStrategy<Words>> {
                 "GET #",
                 "STORE key",
                 "FOO",
+            ]
+            .map(words),
+        )
+        .boxed(),
+        // Of a sorted set, what weighs the same comes in the order of a hash table.
+        "sort_own" => Union::new(
+            [
+                "ASC",
+                "DESC",
+                "LIMIT sort_limit sort_limit",
+                "BY nosort",
+                "GET sort_pattern",
+                "STORE key",
             ]
             .map(words),
         )
