@@ -130,7 +130,7 @@ impl Block {
         let mut number = || items.next()?.number();
         let (mut live, mut deleted) = (number()?, number()?);
         let width = usize::try_from(number()?).ok()?;
-        if width > pack.len() {
+        if live < 0 || deleted < 0 || width > pack.len() {
             return None;
         }
         items.pass(width);
