@@ -8,21 +8,24 @@
 use std::collections::HashMap;
 use std::io::{Error, Read, Result, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use petridis_guest::engine::{Batch, Effects, Engine, Options, Transport};
 
-struct State {
+/// What happened on a connection.
+enum Event {
+    Opened(TcpStream),
+    Received(Vec<u8>),
+    Closed,
+}
+
+/// The engine and its connections, on the one thread that owns them.
+struct Driver {
     engine: Engine,
     streams: HashMap<u32, TcpStream>,
     wake_at_us: Option<u64>,
-}
-
-struct Shared {
-    state: Mutex<State>,
-    timer: Condvar,
 }
 
 fn now_us() -> u64 {
@@ -30,25 +33,21 @@ fn now_us() -> u64 {
     now.map_or(0, |now| now.as_micros() as u64)
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn step(&self, state: &mut State, act: impl FnOnce(&mut Batch<'_>)) {
-        let mut batch = state.engine.begin(now_us());
+impl Driver {
+    fn step(&mut self, act: impl FnOnce(&mut Batch<'_>)) {
+        let mut batch = self.engine.begin(now_us());
         act(&mut batch);
         let effects = batch.finish();
-        self.carry_out(state, effects);
+        self.carry_out(effects);
     }
 
-    fn carry_out(&self, state: &mut State, mut effects: Effects) {
+    fn carry_out(&mut self, mut effects: Effects) {
         loop {
             let mut rest = effects.bytes.as_slice();
             for send in &effects.sends {
                 let (bytes, later) = rest.split_at(send.length as usize);
                 rest = later;
-                if let Some(mut stream) = state.streams.get(&send.connection) {
+                if let Some(mut stream) = self.streams.get(&send.connection) {
                     // A peer that is gone is noticed by the thread that reads from it.
                     let _ = stream.write_all(bytes);
                 }
@@ -57,7 +56,7 @@ impl Shared {
                 eprintln!("{:?} {}", line.level, line.text);
             }
             for close in &effects.closes {
-                if let Some(stream) = state.streams.remove(&close.connection) {
+                if let Some(stream) = self.streams.remove(&close.connection) {
                     let _ = stream.shutdown(std::net::Shutdown::Both);
                 }
             }
@@ -65,61 +64,64 @@ impl Shared {
                 std::process::exit(0);
             }
             let now_us = now_us();
-            state.wake_at_us = effects.wake_at_us;
+            self.wake_at_us = effects.wake_at_us;
             if effects.wake_at_us.is_none_or(|at_us| at_us > now_us) {
                 break;
             }
-            effects = state.engine.begin(now_us).finish();
+            effects = self.engine.begin(now_us).finish();
         }
-        self.timer.notify_one();
     }
 
-    /// Steps whenever the engine wants to be woken.
-    fn keep_time(&self) {
-        let mut state = self.lock();
+    /// Steps for each event, and whenever the engine wants to be woken.
+    fn run(&mut self, events: &Receiver<(u32, Event)>) {
         loop {
-            let now_us = now_us();
-            let wait_us = state
+            let wait_us = self
                 .wake_at_us
-                .map_or(1_000_000, |at_us| at_us.saturating_sub(now_us));
-            if wait_us == 0 {
-                self.step(&mut state, |_| {});
-                continue;
+                .map_or(1_000_000, |at_us| at_us.saturating_sub(now_us()));
+            match events.recv_timeout(Duration::from_micros(wait_us.min(1_000_000))) {
+                Ok((number, event)) => self.handle(number, event),
+                Err(RecvTimeoutError::Timeout) => {
+                    if self.wake_at_us.is_some_and(|at_us| at_us <= now_us()) {
+                        self.step(|_| {});
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
             }
-            let wait = Duration::from_micros(wait_us.min(1_000_000));
-            let waited = self.timer.wait_timeout(state, wait);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
-    fn serve(&self, number: u32, mut stream: TcpStream) -> Result<()> {
-        stream.set_nodelay(true)?;
-        let (peer, local) = (
-            stream.peer_addr()?.to_string(),
-            stream.local_addr()?.to_string(),
-        );
-        let own = stream.try_clone()?;
-        let mut state = self.lock();
-        state.streams.insert(number, own);
-        self.step(&mut state, |batch| {
-            batch.opened(number, Transport::Tcp, peer, local)
-        });
-        drop(state);
-        let mut buffer = vec![0; 64 * 1024];
-        loop {
-            let length = stream.read(&mut buffer).unwrap_or(0);
-            let mut state = self.lock();
-            if !state.streams.contains_key(&number) {
-                return Ok(());
+    fn handle(&mut self, number: u32, event: Event) {
+        match event {
+            Event::Opened(stream) => {
+                let name = |address: Result<std::net::SocketAddr>| {
+                    address.map_or_else(|_| String::new(), |address| address.to_string())
+                };
+                let (peer, local) = (name(stream.peer_addr()), name(stream.local_addr()));
+                self.streams.insert(number, stream);
+                self.step(|batch| batch.opened(number, Transport::Tcp, peer, local));
             }
-            if length == 0 {
-                state.streams.remove(&number);
-                self.step(&mut state, |batch| batch.closed(number));
-                return Ok(());
+            Event::Received(bytes) if self.streams.contains_key(&number) => {
+                self.step(|batch| batch.received(number, &bytes));
             }
-            self.step(&mut state, |batch| {
-                batch.received(number, &buffer[..length])
-            });
+            Event::Closed if self.streams.remove(&number).is_some() => {
+                self.step(|batch| batch.closed(number));
+            }
+            Event::Received(_) | Event::Closed => {}
+        }
+    }
+}
+
+/// Tells what comes from a connection, until it ends.
+fn read(number: u32, mut stream: TcpStream, events: &Sender<(u32, Event)>) {
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let event = match stream.read(&mut buffer) {
+            Ok(length) if length > 0 => Event::Received(buffer[..length].to_vec()),
+            _ => Event::Closed,
+        };
+        let ended = matches!(event, Event::Closed);
+        if events.send((number, event)).is_err() || ended {
+            return;
         }
     }
 }
@@ -149,21 +151,29 @@ fn main() -> Result<()> {
         facts: vec![("tcp_port".to_owned(), port.clone())],
     })
     .map_err(Error::other)?;
-    let shared = Arc::new(Shared {
-        state: Mutex::new(State {
-            engine,
-            streams: HashMap::new(),
-            wake_at_us: None,
-        }),
-        timer: Condvar::new(),
-    });
+    let mut driver = Driver {
+        engine,
+        streams: HashMap::new(),
+        wake_at_us: None,
+    };
     let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?;
     println!("Ready to accept connections on {}", listener.local_addr()?);
-    let timer = shared.clone();
-    thread::spawn(move || timer.keep_time());
-    for (number, stream) in listener.incoming().enumerate() {
-        let (shared, stream) = (shared.clone(), stream?);
-        thread::spawn(move || shared.serve(number as u32, stream));
-    }
+    let (sender, events) = channel();
+    thread::spawn(move || {
+        for (number, stream) in listener.incoming().enumerate() {
+            let Ok(stream) = stream else { continue };
+            // Without it, small replies wait for one another.
+            let _ = stream.set_nodelay(true);
+            let (number, sender) = (number as u32, sender.clone());
+            let Ok(own) = stream.try_clone() else {
+                continue;
+            };
+            if sender.send((number, Event::Opened(own))).is_err() {
+                return;
+            }
+            thread::spawn(move || read(number, stream, &sender));
+        }
+    });
+    driver.run(&events);
     Ok(())
 }

@@ -106,6 +106,7 @@ impl Engine {
                 run_id,
                 paused_until_us: None,
                 idle_check_us: 0,
+                scripts: None,
                 exit: false,
                 closes: Vec::new(),
                 logs: Vec::new(),

@@ -5,7 +5,7 @@
 //! twice: to a WebAssembly component, which is how it runs, and natively, for fast tests.
 //!
 //! Layers, each knowing only those before it:
-//! `resp`, `value`, `config` → `keyspace` → `commands` → `session` → `engine` → `component`.
+//! `resp`, `value`, `config` → `keyspace` → `commands` → `lua` → `session` → `engine` → `component`.
 
 #[cfg(target_arch = "wasm32")]
 mod component;
@@ -14,6 +14,7 @@ pub mod commands;
 pub mod config;
 pub mod engine;
 pub mod keyspace;
+pub mod lua;
 pub mod memory;
 pub mod resp;
 pub mod session;

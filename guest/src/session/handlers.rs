@@ -2,7 +2,8 @@
 //! not built, and answers as an unknown command does.
 
 use super::{
-    SessionHandler, client_command, command, config, connection, debug, info, lolwut, shutdown,
+    SessionHandler, client_command, command, config, connection, debug, info, lolwut, script,
+    shutdown,
 };
 use crate::commands::table::{COMMANDS, COUNT, CommandSpec};
 use crate::commands::{
@@ -44,6 +45,7 @@ static HANDLERS: [Option<Handler>; COUNT] = {
     session(&mut table, lolwut::HANDLERS);
     session(&mut table, debug::HANDLERS);
     session(&mut table, shutdown::HANDLERS);
+    session(&mut table, script::HANDLERS);
     table
 };
 

@@ -14,12 +14,14 @@ pub mod handlers;
 mod info;
 mod limits;
 mod lolwut;
+mod script;
 mod shutdown;
 mod stats;
 
 pub use client::{Client, Clients, IMPLICIT, Input, ReplyMode, Transport};
 pub use command::commands_markdown;
 pub use gate::run;
+pub use script::Scripts;
 pub use stats::Stats;
 
 use crate::commands::Outcome;
@@ -87,6 +89,8 @@ pub struct Server {
     pub paused_until_us: Option<u64>,
     /// When clients that say nothing are looked for next.
     pub idle_check_us: u64,
+    /// The machine for scripts, and what it has loaded. Made when it is first needed.
+    pub scripts: Option<Box<Scripts>>,
     /// SHUTDOWN was asked for.
     pub exit: bool,
     /// Connections to close, for the host.
