@@ -12,6 +12,10 @@ pub struct Chunk {
     pub main: Function,
     /// Every local variable of the chunk.
     pub vars: Vec<Var>,
+    /// It calls `error` with a level: functions have to know who called them.
+    pub has_error_levels: bool,
+    /// It may look for KEYS and ARGV among the globals, by names made as it runs.
+    pub sees_globals: bool,
 }
 
 /// A local variable.

@@ -34,6 +34,8 @@ pub struct Compiled<'gc> {
     pub closure: Closure<'gc>,
     /// The chunk's number.
     pub chunk: usize,
+    /// It may look for KEYS and ARGV among the globals.
+    pub sees_globals: bool,
 }
 
 /// Compiles a chunk. `name` is how messages call it: `user_script`. The error is a message with its
@@ -76,7 +78,11 @@ pub fn compile<'gc>(
     };
     state.shared().chunks.borrow_mut().insert(chunk, info);
     let closure = close(ctx, state, name, &main, &cells).ok_or_else(|| too_large(None))?;
-    Ok(Compiled { closure, chunk })
+    Ok(Compiled {
+        closure,
+        chunk,
+        sees_globals: tree.sees_globals,
+    })
 }
 
 fn close<'gc>(

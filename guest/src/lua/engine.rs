@@ -37,6 +37,7 @@ pub trait Port {
 pub struct Script {
     closure: StashedClosure,
     chunk: usize,
+    sees_globals: bool,
 }
 
 /// How far a script came.
@@ -109,6 +110,7 @@ impl Lua {
             Ok(Script {
                 closure: ctx.stash(compiled.closure),
                 chunk: compiled.chunk,
+                sees_globals: compiled.sees_globals,
             })
         })
     }
@@ -144,12 +146,16 @@ impl Lua {
                 Entry::Script(script) => {
                     state.set_cell(ctx, lib::keys_cell(), keys);
                     state.set_cell(ctx, lib::argv_cell(), args);
+                    if script.sees_globals {
+                        state.show_arguments(ctx);
+                    }
                     let closure: Closure<'_> = ctx.fetch(&script.closure);
                     executor.restart(ctx, closure.into(), ());
                 }
                 Entry::Function(number) => {
                     state.set_cell(ctx, lib::keys_cell(), Value::Nil);
                     state.set_cell(ctx, lib::argv_cell(), Value::Nil);
+                    state.show_arguments(ctx);
                     if let Value::Function(function) = state.kept_function(*number) {
                         executor.restart(ctx, function, Variadic([keys, args]));
                     }
@@ -201,9 +207,19 @@ impl Lua {
             }
         });
         if ended.is_none() && self.machine.total_memory() > self.memory_limit {
-            return Err(out_of_memory());
+            return Err(self.too_much());
         }
         Ok(ended)
+    }
+
+    /// The error of a script that makes Lua hold too much: endless recursion, or endless data.
+    fn too_much(&self) -> Failure {
+        let metrics = self.machine.gc_metrics();
+        if metrics.total_external_allocation() / 8 * 9 > metrics.total_allocation() {
+            Failure::plain("ERR stack overflow")
+        } else {
+            Failure::plain("ERR not enough memory")
+        }
     }
 
     /// Ends what runs, whatever it does.
@@ -277,11 +293,6 @@ impl Lua {
     pub fn set_now_us(&mut self, now_us: u64) {
         self.shared.now_us.set(now_us);
     }
-}
-
-/// The error of a script that makes Lua hold too much.
-fn out_of_memory() -> Failure {
-    Failure::plain("ERR not enough memory")
 }
 
 fn array<'gc>(ctx: Context<'gc>, state: State<'gc>, args: Args<'_>) -> Value<'gc> {

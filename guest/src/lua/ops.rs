@@ -4,16 +4,17 @@
 
 use gc_arena::Collect;
 use piccolo::{
-    BoxSequence, CallbackReturn, Context, Error, Execution, Sequence, SequencePoll, Stack, Table,
-    Value,
+    BoxSequence, CallbackReturn, Context, Error, Execution, Function, Sequence, SequencePoll,
+    Stack, Table, Value,
 };
 
 use super::call::{Call, Outcome, to_number};
 use super::kinds::Kinds;
 use super::lib::{Entry, entry};
 use super::number;
+use super::site::SiteId;
 use super::state::State;
-use super::tables::{BadKey, raw_equal};
+use super::tables::raw_equal;
 
 /// All of them.
 pub const ENTRIES: &[Entry] = &[
@@ -43,6 +44,7 @@ pub const ENTRIES: &[Entry] = &[
     entry("\x01table", table, Kinds::TABLE),
     entry("\x01fill", fill, Kinds::TABLE),
     entry("\x01arg", arg, Kinds::TABLE),
+    entry("\x01error", error, Kinds::ANY),
     entry("\x01global", global, Kinds::ANY),
     entry("\x01set_global", set_global, Kinds::ANY),
     entry("\x01undefined", undefined, Kinds::ANY),
@@ -124,17 +126,34 @@ impl<'gc> Call<'gc, '_> {
 
     /// Calls a metamethod, of which one result counts.
     fn meta(&mut self, handler: Value<'gc>, args: &[Value<'gc>]) -> Outcome<'gc> {
-        self.meta_then(handler, args, One)
+        self.meta_call(handler, args, None)
     }
 
+    /// Calls a metamethod, and makes something of its result.
     fn meta_then(
         &mut self,
         handler: Value<'gc>,
         args: &[Value<'gc>],
         then: impl Sequence<'gc> + 'gc,
     ) -> Outcome<'gc> {
+        let then = BoxSequence::new(&self.ctx, then);
+        self.meta_call(handler, args, Some(then))
+    }
+
+    fn meta_call(
+        &mut self,
+        handler: Value<'gc>,
+        args: &[Value<'gc>],
+        then: Option<BoxSequence<'gc>>,
+    ) -> Outcome<'gc> {
         self.stack.clear();
         self.stack.extend(args.iter().copied());
+        if let Value::Function(function @ Function::Callback(_)) = handler
+            && then.is_none()
+        {
+            // Ours give one value at most, and their errors look for the place of the caller.
+            return self.then_call(function);
+        }
         let function = match handler {
             Value::Function(function) => function,
             other => match metamethod(self.ctx, self.state, other, "__call") {
@@ -153,7 +172,7 @@ impl<'gc> Call<'gc, '_> {
         };
         Ok(CallbackReturn::Call {
             function,
-            then: Some(BoxSequence::new(&self.ctx, then)),
+            then: Some(then.unwrap_or_else(|| BoxSequence::new(&self.ctx, One))),
         })
     }
 
@@ -200,7 +219,7 @@ impl<'gc> Call<'gc, '_> {
                         Value::Nil
                     };
                     if handler.is_nil() {
-                        self.raw_set(table, key, value)?;
+                        self.assign(table, key, value)?;
                         return self.none();
                     }
                     handler
@@ -218,7 +237,19 @@ impl<'gc> Call<'gc, '_> {
         Err(self.error("loop in settable"))
     }
 
-    /// Sets a value without metamethods. Refuses what is no key, and what would not fit.
+    /// Sets a value without metamethods, for a script's assignment: its errors have a place.
+    fn assign(
+        &mut self,
+        table: Table<'gc>,
+        key: Value<'gc>,
+        value: Value<'gc>,
+    ) -> Result<(), Error<'gc>> {
+        self.state
+            .set(self.ctx, table, key, value)
+            .map_err(|bad| self.error(bad.message()))
+    }
+
+    /// Sets a value without metamethods, for a library: its errors have no place.
     pub fn raw_set(
         &mut self,
         table: Table<'gc>,
@@ -226,14 +257,11 @@ impl<'gc> Call<'gc, '_> {
         value: Value<'gc>,
     ) -> Result<(), Error<'gc>> {
         if self.state.is_read_only(table) {
-            return Err(self.error(READ_ONLY));
+            return Err(self.error_without_place(READ_ONLY.as_bytes()));
         }
         self.state
             .set(self.ctx, table, key, value)
-            .map_err(|bad| match bad {
-                BadKey::Nil => self.error("table index is nil"),
-                BadKey::NotANumber => self.error("table index is NaN"),
-            })
+            .map_err(|bad| self.error_without_place(bad.message().as_bytes()))
     }
 
     fn arithmetic(
@@ -304,7 +332,7 @@ impl<'gc> Call<'gc, '_> {
 }
 
 /// What an attempt to write to a library says.
-const READ_ONLY: &str = "Attempt to modify a readonly table";
+pub const READ_ONLY: &str = "Attempt to modify a readonly table";
 
 /// `attempt to compare number with nil`
 pub fn order_error<'gc>(call: &Call<'gc, '_>, left: Value<'gc>, right: Value<'gc>) -> Error<'gc> {
@@ -708,7 +736,7 @@ fn fill_fields<'gc>(call: &mut Call<'gc, '_>, table: Table<'gc>, last: usize) ->
     for field in plan.as_bytes() {
         if *field == b'k' {
             let (key, value) = (call.arg(at), call.arg(at + 1));
-            call.raw_set(table, key, value)?;
+            call.assign(table, key, value)?;
             at += 2;
         } else {
             items.push(call.arg(at));
@@ -737,6 +765,29 @@ fn arg<'gc>(call: &mut Call<'gc, '_>) -> Outcome<'gc> {
     let count = Value::Number(values.len() as f64);
     call.state.set_name(call.ctx, table, "n", count);
     call.one(table)
+}
+
+/// `error(message, level)`: (the site of the caller, message, level).
+fn error<'gc>(call: &mut Call<'gc, '_>) -> Outcome<'gc> {
+    let caller = match call.stack.pop_front() {
+        Value::Number(site) => SiteId(site as u64),
+        _ => SiteId(0),
+    };
+    let level = call.opt_integer(1, 1)?;
+    let value = call.arg(0);
+    let Some(text) = call.to_string(value) else {
+        return Err(call.raise(value));
+    };
+    match level {
+        1 => Err(call.error(text.as_bytes())),
+        2 => {
+            let mut message = call.state.shared().chunks.borrow().position(caller);
+            message.extend_from_slice(text.as_bytes());
+            Err(call.error_without_place(&message))
+        }
+        // Further up nobody is known.
+        _ => Err(call.raise(value)),
+    }
 }
 
 /// A global variable by its name.

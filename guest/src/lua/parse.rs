@@ -31,6 +31,8 @@ pub fn parse(source: &[u8]) -> Result<Chunk> {
         levels: 0,
         vars: Vec::new(),
         functions: Vec::new(),
+        has_error_levels: false,
+        sees_globals: false,
     };
     parser.open_function(0, true);
     let body = parser.block()?;
@@ -39,6 +41,8 @@ pub fn parse(source: &[u8]) -> Result<Chunk> {
     Ok(Chunk {
         main,
         vars: parser.vars,
+        has_error_levels: parser.has_error_levels,
+        sees_globals: parser.sees_globals,
     })
 }
 
@@ -65,6 +69,8 @@ struct Parser<'s> {
     levels: usize,
     vars: Vec<Var>,
     functions: Vec<Scope>,
+    has_error_levels: bool,
+    sees_globals: bool,
 }
 
 /// How strongly an operator holds its left and its right side.
@@ -639,7 +645,10 @@ impl Parser<'_> {
         let name = self.name()?;
         let kind = match self.resolve(&name)? {
             Some(var) => ExprKind::Local(var),
-            None => ExprKind::Global(name),
+            None => {
+                self.sees_globals |= matches!(&name[..], b"_G" | b"getfenv");
+                ExprKind::Global(name)
+            }
         };
         Ok(Expr { line, kind })
     }
@@ -679,6 +688,9 @@ impl Parser<'_> {
                 Token::Char(b'(' | b'{') | Token::String => {
                     let line = self.line();
                     let args = self.arguments()?;
+                    if let ExprKind::Global(name) = &expr.kind {
+                        self.has_error_levels |= &name[..] == b"error" && args.len() > 1;
+                    }
                     let kind = ExprKind::Call(Box::new(expr), args);
                     Expr { line, kind }
                 }

@@ -104,10 +104,12 @@ pub struct Chunks {
 impl Chunks {
     /// A number for a chunk that is being compiled.
     pub fn reserve(&mut self) -> usize {
-        match self.chunks.iter().position(Option::is_none) {
-            Some(free) => free,
+        // There is no chunk 0: site 0 is nowhere.
+        match self.chunks.iter().skip(1).position(Option::is_none) {
+            Some(free) => free + 1,
             None => {
                 self.chunks.push(None);
+                self.chunks.resize_with(self.chunks.len().max(2), || None);
                 self.chunks.len() - 1
             }
         }

@@ -246,6 +246,16 @@ impl<'gc> State<'gc> {
         *self.0.globals.borrow()
     }
 
+    /// Puts KEYS and ARGV among the globals, for a script that looks there.
+    pub fn show_arguments(self, ctx: Context<'gc>) {
+        if let Some(globals) = self.globals() {
+            let globals = self.real(globals);
+            for (name, cell) in [("KEYS", lib::keys_cell()), ("ARGV", lib::argv_cell())] {
+                self.set_name(ctx, globals, name, self.cell_value(cell));
+            }
+        }
+    }
+
     /// What a library sees while it loads.
     pub fn load_globals(self) -> Option<Table<'gc>> {
         *self.0.load_globals.borrow()

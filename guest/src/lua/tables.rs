@@ -69,7 +69,17 @@ pub enum BadKey {
     NotANumber,
 }
 
-/// The table grew past all bounds, or a traversal met an unknown key.
+impl BadKey {
+    /// 5.1's words.
+    pub fn message(self) -> &'static str {
+        match self {
+            BadKey::Nil => "table index is nil",
+            BadKey::NotANumber => "table index is NaN",
+        }
+    }
+}
+
+/// A traversal met an unknown key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownKey;
 

@@ -13,7 +13,7 @@ use crate::lua::errors::value_of;
 use crate::lua::infer::Mode;
 use crate::lua::kinds::Kinds;
 use crate::lua::number;
-use crate::lua::ops::metamethod;
+use crate::lua::ops::{READ_ONLY, metamethod};
 use crate::lua::state::State;
 use crate::lua::tables::raw_equal;
 
@@ -160,7 +160,7 @@ fn setmetatable<'gc>(call: &mut Call<'gc, '_>) -> Outcome<'gc> {
         return Err(call.error("cannot change a protected metatable"));
     }
     if call.state.is_read_only(table) {
-        return Err(call.error("Attempt to modify a readonly table"));
+        return Err(call.error_without_place(READ_ONLY.as_bytes()));
     }
     call.state.set_metatable(call.ctx, table, metatable);
     call.one(table)
@@ -544,7 +544,12 @@ fn load_chunk<'gc>(call: &mut Call<'gc, '_>, source: &[u8], name: &[u8]) -> Outc
     call.reserve(source.len() * 16)?;
     let label = chunk_label(name);
     match compile(call.ctx, call.state, &label, source, mode) {
-        Ok(compiled) => call.one(compiled.closure),
+        Ok(compiled) => {
+            if compiled.sees_globals && mode == Mode::Script {
+                call.state.show_arguments(call.ctx);
+            }
+            call.one(compiled.closure)
+        }
         Err(message) => {
             let message = call.new_text(&message);
             call.many([Value::Nil, message])

@@ -37,6 +37,9 @@ pub fn format<'gc>(call: &mut Call<'gc, '_>) -> Outcome<'gc> {
             continue;
         }
         arg += 1;
+        if arg >= call.count() {
+            return Err(call.arg_error(arg, "no value"));
+        }
         let (spec, conversion) = parse(call, format, at)?;
         at = conversion;
         let conversion = format.get(at).copied().unwrap_or(0);

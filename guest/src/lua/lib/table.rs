@@ -9,7 +9,7 @@ use piccolo::{
 use super::{Library, entry, running};
 use crate::lua::call::{Call, Outcome};
 use crate::lua::kinds::Kinds;
-use crate::lua::ops::{append_text, metamethod, order_error};
+use crate::lua::ops::{READ_ONLY, append_text, metamethod, order_error};
 use crate::lua::state::State;
 use crate::lua::tables::raw_equal;
 
@@ -489,7 +489,7 @@ fn sort<'gc>(call: &mut Call<'gc, '_>) -> Outcome<'gc> {
         _ => Some(call.check_function(1)?),
     };
     if call.state.is_read_only(table) {
-        return Err(call.error("Attempt to modify a readonly table"));
+        return Err(call.error_without_place(READ_ONLY.as_bytes()));
     }
     let length = call.state.length(table);
     let values = (1..=length)

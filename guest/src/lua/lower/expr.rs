@@ -156,12 +156,18 @@ impl Lowering<'_> {
     fn call(&mut self, expr: &Expr, function: &Expr, args: &[Expr]) -> Code {
         let label = self.label(function);
         if let Some(Known::Function(index, entry)) = self.known(function) {
-            let args = self.exprs(args);
+            let mut args = self.exprs(args);
+            if entry.name == "error" && args.len() > 1 {
+                args.insert(0, self.caller());
+                return self.helper("\x01error", expr.line, vec![label], args);
+            }
             let callee = self.cell(index);
             self.record_call(expr.line, vec![label]);
             self.current.tainted |= entry.runs_scripts;
+            self.current.passed_on |= self.has_error_levels && entry.runs_scripts;
             return emit::call(callee, args);
         }
+        self.current.marked |= self.has_error_levels;
         let is_function = self.kinds(function).is(Kinds::FUNCTION);
         let callee = self.expr(function);
         let mut args = self.exprs(args);
@@ -175,6 +181,16 @@ impl Lowering<'_> {
         };
         self.current.tainted = true;
         call
+    }
+
+    /// The site of the call of this function, for errors that blame the caller.
+    fn caller(&mut self) -> Code {
+        if self.depth() == 0 {
+            // No script's code called it.
+            emit::number(0.0)
+        } else {
+            emit::name(self.caller_name())
+        }
     }
 
     fn unary(&mut self, expr: &Expr, operator: Unary, operand: &Expr) -> Code {

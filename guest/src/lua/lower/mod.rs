@@ -61,6 +61,8 @@ struct Current {
     tainted: bool,
     /// Whether the cell must hold the site.
     marked: bool,
+    /// A function of ours will call a script's: the cell must not say that a script does.
+    passed_on: bool,
 }
 
 struct Lowering<'c> {
@@ -72,6 +74,7 @@ struct Lowering<'c> {
     records: Vec<Record>,
     temps: usize,
     current: Current,
+    has_error_levels: bool,
 }
 
 /// Lowers a chunk.
@@ -85,6 +88,7 @@ pub fn lower(chunk: &Chunk, types: &Types, chunk_number: usize) -> Lowered {
         records: Vec::new(),
         temps: 0,
         current: Current::default(),
+        has_error_levels: chunk.has_error_levels,
     };
     let (definition, record) = lowering.function(&chunk.main);
     let end = lowering.line_number(0);
@@ -159,8 +163,11 @@ impl Lowering<'_> {
 
     /// What stands before the statement, so that the VM's failures are known for its.
     fn mark(&mut self, out: &mut Vec<Line>) {
-        if self.current.marked {
-            let site = self.site_id(self.current.site).0 as f64;
+        let site = match (self.current.marked, self.current.passed_on) {
+            (true, _) => Some(self.site_id(self.current.site).0 as f64),
+            (false, passed_on) => passed_on.then_some(0.0),
+        };
+        if let Some(site) = site {
             let cell = AssignmentTarget::Name(self.cell_text(lib::site_cell()));
             out.push(emit::line(
                 self.here(),
@@ -239,6 +246,15 @@ impl Lowering<'_> {
             ));
             self.current = before;
         }
+        if self.has_error_levels && self.depth() > 0 {
+            // Who called is known only until this function stores a site of its own.
+            let caller = self.cell(lib::site_cell());
+            let line = self.here();
+            prelude.push(emit::line(
+                line,
+                emit::local(vec![self.caller_name()], vec![caller]),
+            ));
+        }
         let mut body = self.block(&function.body);
         if !prelude.is_empty() {
             prelude.append(&mut body.statements);
@@ -252,6 +268,11 @@ impl Lowering<'_> {
             body,
         };
         (definition, record)
+    }
+
+    /// The variable that holds the site of the call of this function.
+    fn caller_name(&self) -> Text {
+        Rc::from(format!("s{}", self.depth()).as_bytes())
     }
 
     /// How messages call a variable.
