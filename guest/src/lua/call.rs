@@ -5,7 +5,7 @@ use piccolo::{CallbackReturn, Context, Error, Execution, Function, Stack, String
 
 use super::number;
 use super::site::{Name, NameKind, Site, SiteId};
-use super::state::State;
+use super::state::{Raised, State};
 
 /// What a function of ours works on.
 pub struct Call<'gc, 'a> {
@@ -143,7 +143,8 @@ impl<'gc> Call<'gc, '_> {
 
     /// The value as an error that is raised here.
     pub fn raise(&self, value: Value<'gc>) -> Error<'gc> {
-        self.state.shared().raised.set(site_of(&self.exec));
+        let raised = site_of(&self.exec).map(Raised::at);
+        self.state.shared().raised.set(raised);
         Error::from_value(value)
     }
 

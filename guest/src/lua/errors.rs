@@ -8,7 +8,7 @@ use super::call::operand_message;
 use super::lib;
 use super::number;
 use super::site::{SiteId, Use, position};
-use super::state::State;
+use super::state::{Raised, State};
 
 /// Why a script ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,14 +57,20 @@ pub fn value_of<'gc>(ctx: Context<'gc>, state: State<'gc>, error: Error<'gc>) ->
         Error::Lua(error) => error.0,
         Error::Runtime(error) => {
             let site = stored_site(state);
-            state.shared().raised.set(site);
-            let message = vm_message(state, site, &error);
+            let (line, message) = vm_message(state, site, &error);
+            let raised = site.map(|site| Raised { site, line });
+            state.shared().raised.set(raised);
             String::from_slice(&ctx, message).into()
         }
     }
 }
 
-fn vm_message(state: State<'_>, site: Option<SiteId>, error: &RuntimeError) -> Vec<u8> {
+/// The message of a failure of the VM, with its place, and the line.
+fn vm_message(
+    state: State<'_>,
+    site: Option<SiteId>,
+    error: &RuntimeError,
+) -> (Option<u32>, Vec<u8>) {
     let chunks = state.shared().chunks.borrow();
     let known = site.and_then(|site| chunks.site(site));
     let worded = |action: &str, used: Option<&Use>, found: &str| {
@@ -88,7 +94,7 @@ fn vm_message(state: State<'_>, site: Option<SiteId>, error: &RuntimeError) -> V
         None => Vec::new(),
     };
     text.extend_from_slice(&message);
-    text
+    (line, text)
 }
 
 enum VmFailure {
@@ -114,10 +120,10 @@ fn kind_of(error: &RuntimeError) -> VmFailure {
 pub fn failure_of<'gc>(ctx: Context<'gc>, state: State<'gc>, error: Error<'gc>) -> Failure {
     let value = value_of(ctx, state, error);
     let raised = state.shared().raised.get();
-    let place = raised.and_then(|id| {
+    let place = raised.and_then(|raised| {
         let chunks = state.shared().chunks.borrow();
-        let (name, site) = chunks.site(id)?;
-        Some((name.to_vec(), site.line))
+        let (name, site) = chunks.site(raised.site)?;
+        Some((name.to_vec(), raised.line.unwrap_or(site.line)))
     });
     match value {
         Value::Table(table) => {

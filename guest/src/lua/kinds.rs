@@ -31,6 +31,11 @@ impl Kinds {
         self.0 & !other.0 == 0 && self.0 != 0
     }
 
+    /// True if some type is among `other`'s.
+    pub fn may_be(self, other: Kinds) -> bool {
+        self.0 & other.0 != 0
+    }
+
     /// Without those.
     pub fn without(self, other: Kinds) -> Kinds {
         Kinds(self.0 & !other.0)

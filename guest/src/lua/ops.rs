@@ -311,7 +311,7 @@ impl<'gc> Call<'gc, '_> {
                 {
                     return self.meta_then(handler, &[right, left], Truth { negate: true });
                 }
-                Err(order_error(self, left, right))
+                Err(self.error(order_message(left, right)))
             }
         }
     }
@@ -335,12 +335,12 @@ impl<'gc> Call<'gc, '_> {
 pub const READ_ONLY: &str = "Attempt to modify a readonly table";
 
 /// `attempt to compare number with nil`
-pub fn order_error<'gc>(call: &Call<'gc, '_>, left: Value<'gc>, right: Value<'gc>) -> Error<'gc> {
+pub fn order_message(left: Value<'_>, right: Value<'_>) -> std::string::String {
     let (left, right) = (left.type_name(), right.type_name());
     if left == right {
-        call.error(format!("attempt to compare two {left} values"))
+        format!("attempt to compare two {left} values")
     } else {
-        call.error(format!("attempt to compare {left} with {right}"))
+        format!("attempt to compare {left} with {right}")
     }
 }
 

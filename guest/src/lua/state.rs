@@ -27,6 +27,22 @@ pub enum Request {
     CheckAcl,
 }
 
+/// Where an error was raised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Raised {
+    /// The site that is known.
+    pub site: SiteId,
+    /// The line, where the site spans several.
+    pub line: Option<u32>,
+}
+
+impl Raised {
+    /// At a site.
+    pub fn at(site: SiteId) -> Self {
+        Raised { site, line: None }
+    }
+}
+
 /// A line for the log.
 #[derive(Clone, Debug)]
 pub struct LogEntry {
@@ -42,7 +58,7 @@ pub struct Shared {
     /// The chunks that are loaded.
     pub chunks: RefCell<Chunks>,
     /// Where the last error was raised; none where no script stood there.
-    pub raised: Cell<Option<SiteId>>,
+    pub raised: Cell<Option<Raised>>,
     /// Set by a function that needs the engine.
     pub pending: Cell<Option<Request>>,
     /// The arguments of what is pending.

@@ -337,6 +337,8 @@ impl<'gc> State<'gc> {
             };
             let guard = guard_table(ctx, size, None, None);
             set_field(ctx, guard, "__newindex", self.callback("\x01newindex"));
+            // It refuses: the VM itself would not tell a table from nil.
+            set_field(ctx, guard, "__call", self.callback("\x01call_table"));
             guards.push(guard);
         }
         *self.plain_guards_mut(ctx) = guards;
@@ -508,6 +510,7 @@ impl<'gc> State<'gc> {
         let guard = guard_table(ctx, 0, metatable, Some(table));
         set_field(ctx, guard, "__newindex", self.callback("\x01newindex"));
         set_field(ctx, guard, "__index", self.callback("\x01inherit"));
+        set_field(ctx, guard, "__call", self.callback("\x01call_table"));
         Table::from_parts(&ctx, RawTable::new(&ctx), Some(guard))
     }
 

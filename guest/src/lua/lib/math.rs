@@ -1,4 +1,4 @@
-//! `math`
+//! `math`. Functions of two numbers look at the second first, as the real ones, compiled, do.
 
 use super::{Constant, Library, entry};
 use crate::lua::call::{Call, Outcome};
@@ -99,19 +99,19 @@ of_one_number! {
 
 /// math.atan2(y, x)
 fn atan2<'gc>(call: &mut Call<'gc, '_>) -> Outcome<'gc> {
-    let (y, x) = (call.check_number(0)?, call.check_number(1)?);
+    let (x, y) = (call.check_number(1)?, call.check_number(0)?);
     call.number(y.atan2(x))
 }
 
 /// math.fmod(x, y)
 fn fmod<'gc>(call: &mut Call<'gc, '_>) -> Outcome<'gc> {
-    let (x, y) = (call.check_number(0)?, call.check_number(1)?);
+    let (y, x) = (call.check_number(1)?, call.check_number(0)?);
     call.number(x % y)
 }
 
 /// math.pow(x, y)
 fn pow<'gc>(call: &mut Call<'gc, '_>) -> Outcome<'gc> {
-    let (x, y) = (call.check_number(0)?, call.check_number(1)?);
+    let (y, x) = (call.check_number(1)?, call.check_number(0)?);
     call.number(x.powf(y))
 }
 
@@ -139,7 +139,8 @@ pub fn split(number: f64) -> (f64, i32) {
 
 /// math.ldexp(m, e)
 fn ldexp<'gc>(call: &mut Call<'gc, '_>) -> Outcome<'gc> {
-    let (mut number, mut exponent) = (call.check_number(0)?, call.check_int(1)?.clamp(-4000, 4000));
+    let mut exponent = call.check_int(1)?.clamp(-4000, 4000);
+    let mut number = call.check_number(0)?;
     while exponent != 0 {
         let step = exponent.clamp(-1000, 1000);
         number *= 2f64.powi(step);

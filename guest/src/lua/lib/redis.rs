@@ -11,7 +11,7 @@ use crate::lua::function;
 use crate::lua::kinds::Kinds;
 use crate::lua::number::to_int;
 use crate::lua::reply::{argument, error_table};
-use crate::lua::state::{LogEntry, Request, State};
+use crate::lua::state::{LogEntry, Raised, Request, State};
 use crate::resp::Protocol;
 
 /// The library, as scripts and functions see it.
@@ -120,7 +120,7 @@ impl<'gc> Sequence<'gc> for Answer {
                 }
                 _ => answer,
             };
-            state.shared().raised.set(site_of(&exec));
+            state.shared().raised.set(site_of(&exec).map(Raised::at));
             return Err(Error::from_value(error));
         }
         stack.push_back(answer);

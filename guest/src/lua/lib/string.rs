@@ -8,7 +8,7 @@ use piccolo::{
 
 use super::format::format;
 use super::pattern::{Capture, Matcher};
-use super::{Constant, Library, entry, running};
+use super::{Library, entry, running};
 use crate::lua::call::{Call, Outcome};
 use crate::lua::kinds::Kinds;
 use crate::lua::ops::{append_text, metamethod};
@@ -23,6 +23,7 @@ pub const LIBRARY: Library = Library {
         entry("dump", dump, Kinds::ANY),
         entry("find", find, Kinds::NUMBER.or(Kinds::NIL)),
         entry("format", format, Kinds::STRING),
+        entry("gfind", gmatch, Kinds::FUNCTION),
         entry("gmatch", gmatch, Kinds::FUNCTION),
         running("gsub", gsub, Kinds::STRING),
         entry("len", len, Kinds::NUMBER),
@@ -33,7 +34,7 @@ pub const LIBRARY: Library = Library {
         entry("sub", sub, Kinds::STRING),
         entry("upper", upper, Kinds::STRING),
     ],
-    constants: &[("gfind", Constant::Alias("gmatch"))],
+    constants: &[],
     size: 15,
 };
 

@@ -9,7 +9,7 @@ use piccolo::{
 use super::{Library, entry, running};
 use crate::lua::call::{Call, Outcome};
 use crate::lua::kinds::Kinds;
-use crate::lua::ops::{READ_ONLY, append_text, metamethod, order_error};
+use crate::lua::ops::{READ_ONLY, append_text, metamethod, order_message};
 use crate::lua::state::State;
 use crate::lua::tables::raw_equal;
 
@@ -442,7 +442,8 @@ impl<'gc> Sort<'gc> {
                         return Ok(Some(handler));
                     }
                     self.store(call)?;
-                    return Err(order_error(call, left, right));
+                    let message = order_message(left, right);
+                    return Err(call.error_without_place(message.as_bytes()));
                 }
             };
         }

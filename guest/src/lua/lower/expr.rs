@@ -54,6 +54,20 @@ impl Lowering<'_> {
                 _ => (NameKind::Field, Text::from(&b"?"[..])),
             },
             ExprKind::Paren(inner) if !inner.is_open() => return self.label(inner),
+            // The real compiler leaves only one side of these.
+            ExprKind::Or(left, right)
+                if matches!(left.kind, ExprKind::Nil | ExprKind::Bool(false)) =>
+            {
+                return self.label(right);
+            }
+            ExprKind::And(left, right)
+                if matches!(
+                    left.kind,
+                    ExprKind::Bool(true) | ExprKind::Number(_) | ExprKind::String(_)
+                ) =>
+            {
+                return self.label(right);
+            }
             _ => return None,
         };
         Some(Name { kind, text })
@@ -91,7 +105,7 @@ impl Lowering<'_> {
             ExprKind::Nil => emit::simple(SimpleExpression::Nil),
             ExprKind::Bool(true) => emit::simple(SimpleExpression::True),
             ExprKind::Bool(false) => emit::simple(SimpleExpression::False),
-            ExprKind::Number(number) => emit::number(*number),
+            ExprKind::Number(number) => emit::number(self.constant(*number)),
             ExprKind::String(text) => emit::text(text),
             ExprKind::Vararg => emit::simple(SimpleExpression::VarArgs),
             ExprKind::Function(function) => {
@@ -113,18 +127,7 @@ impl Lowering<'_> {
             ExprKind::Paren(inner) => self.expr(inner),
             ExprKind::Index(base, key) => self.index(expr, base, key),
             ExprKind::Call(function, args) => self.call(expr, function, args),
-            ExprKind::Method(object, name, args) => {
-                let label = Name {
-                    kind: NameKind::Method,
-                    text: name.clone(),
-                };
-                let names = vec![Some(label), self.label(object)];
-                let mut all = vec![self.expr(object), emit::text(name)];
-                all.append(&mut self.exprs(args));
-                let call = self.helper("\x01method", expr.line, names, all);
-                self.current.tainted = true;
-                call
-            }
+            ExprKind::Method(object, name, args) => self.method(expr, object, name, args),
             ExprKind::And(left, right) => {
                 let (left, right) = (self.expr(left), self.expr(right));
                 emit::binary(BinaryOperator::And, left, right)
@@ -147,7 +150,9 @@ impl Lowering<'_> {
         if kinds.is(Kinds::TABLE) {
             return emit::index(base, key);
         }
-        if !kinds.is(Kinds::STRING) && self.may_index(expr.line, &label) {
+        // The VM knows no fields of strings; where nothing is known it is taken for a table.
+        let may_be_string = kinds != Kinds::ANY && kinds.may_be(Kinds::STRING);
+        if !may_be_string && self.may_index(expr.line, &label) {
             return emit::index(base, key);
         }
         self.helper("\x01index", expr.line, vec![label], vec![base, key])
@@ -190,6 +195,44 @@ impl Lowering<'_> {
             emit::number(0.0)
         } else {
             emit::name(self.caller_name())
+        }
+    }
+
+    fn method(&mut self, expr: &Expr, object: &Expr, name: &Text, args: &[Expr]) -> Code {
+        let label = Some(Name {
+            kind: NameKind::Method,
+            text: name.clone(),
+        });
+        let object_label = self.label(object);
+        self.current.marked |= self.has_error_levels;
+        let code = self.expr(object);
+        let call = if self.is_simple(object) && !args.iter().all(|arg| self.is_simple(arg)) {
+            // What is not there shows before the arguments are evaluated.
+            let names = vec![object_label];
+            let lookup = vec![code.clone(), emit::text(name)];
+            let callee = self.helper("\x01index", expr.line, names, lookup);
+            let mut all = vec![code];
+            all.append(&mut self.exprs(args));
+            if self.may_call(expr.line, &label) {
+                self.record_call(expr.line, vec![label]);
+                emit::call(callee, all)
+            } else {
+                all.insert(0, callee);
+                self.helper("\x01call", expr.line, vec![label], all)
+            }
+        } else {
+            let mut all = vec![code, emit::text(name)];
+            all.append(&mut self.exprs(args));
+            self.helper("\x01method", expr.line, vec![label, object_label], all)
+        };
+        self.current.tainted = true;
+        call
+    }
+
+    fn constant(&mut self, number: f64) -> f64 {
+        match self.zeros.last_mut() {
+            Some(zero) if number == 0.0 => *zero.get_or_insert(number),
+            _ => number,
         }
     }
 

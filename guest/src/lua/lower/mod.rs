@@ -75,6 +75,8 @@ struct Lowering<'c> {
     temps: usize,
     current: Current,
     has_error_levels: bool,
+    /// Which zero each of the functions around has met first: 5.1 keeps one only of 0 and -0.
+    zeros: Vec<Option<f64>>,
 }
 
 /// Lowers a chunk.
@@ -89,6 +91,7 @@ pub fn lower(chunk: &Chunk, types: &Types, chunk_number: usize) -> Lowered {
         temps: 0,
         current: Current::default(),
         has_error_levels: chunk.has_error_levels,
+        zeros: Vec::new(),
     };
     let (definition, record) = lowering.function(&chunk.main);
     let end = lowering.line_number(0);
@@ -229,6 +232,7 @@ impl Lowering<'_> {
     fn function(&mut self, function: &Function) -> (FunctionDefinition<Text>, Record) {
         let outer = std::mem::take(&mut self.current);
         self.records.push(Record::default());
+        self.zeros.push(None);
         let mut prelude = Vec::new();
         if let Some((var, filled)) = function.arg
             && self.vars[var].used
@@ -261,6 +265,7 @@ impl Lowering<'_> {
             body.statements = prelude;
         }
         let record = self.records.pop().unwrap_or_default();
+        self.zeros.pop();
         self.current = outer;
         let definition = FunctionDefinition {
             parameters: function.params.iter().map(|var| var_name(*var)).collect(),
