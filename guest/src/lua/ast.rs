@@ -63,6 +63,8 @@ pub struct Block {
 pub struct Statement {
     /// The line it begins on.
     pub line: u32,
+    /// The line on which an assignment stores.
+    pub store_line: u32,
     /// What it does.
     pub kind: StatementKind,
 }

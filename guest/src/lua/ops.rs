@@ -10,6 +10,7 @@ use piccolo::{
 
 use super::call::{Call, Outcome, to_number};
 use super::kinds::Kinds;
+use super::lib::base::{next_but_false, next_place};
 use super::lib::{Entry, entry};
 use super::number;
 use super::site::SiteId;
@@ -46,6 +47,8 @@ pub const ENTRIES: &[Entry] = &[
     entry("\x01arg", arg, Kinds::TABLE),
     entry("\x01error", error, Kinds::ANY),
     entry("\x01global", global, Kinds::ANY),
+    entry("\x01next_place", next_place, Kinds::ANY),
+    entry("\x01next_but_false", next_but_false, Kinds::ANY),
     entry("\x01set_global", set_global, Kinds::ANY),
     entry("\x01undefined", undefined, Kinds::ANY),
 ];

@@ -314,7 +314,16 @@ impl Parser<'_> {
         while !self.block_ends() {
             let line = self.line();
             let (kind, is_last) = self.statement(line)?;
-            block.statements.push(Statement { line, kind });
+            let is_function = matches!(
+                &kind,
+                StatementKind::Assign(_, values)
+                    if matches!(values.as_slice(), [Expr { kind: ExprKind::Function(_), line: at }] if *at == line)
+            );
+            block.statements.push(Statement {
+                line,
+                store_line: if is_function { line } else { self.last_line },
+                kind,
+            });
             self.take_if(Token::Char(b';'))?;
             if is_last {
                 break;

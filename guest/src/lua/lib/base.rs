@@ -3,7 +3,7 @@
 use gc_arena::{Collect, Gc};
 use piccolo::{
     BoxSequence, CallbackReturn, Context, Error, Execution, Function, Sequence, SequencePoll,
-    Stack, String, UserData, Value,
+    Stack, String, Value,
 };
 
 use super::{Constant, Library, entry, running};
@@ -25,7 +25,6 @@ pub const LIBRARY: Library = Library {
         entry("collectgarbage", collectgarbage, Kinds::ANY),
         entry("error", error, Kinds::ANY),
         entry("gcinfo", gcinfo, Kinds::NUMBER),
-        entry("getfenv", getfenv, Kinds::ANY),
         entry("getmetatable", getmetatable, Kinds::ANY),
         running("load", load, Kinds::ANY),
         entry("loadstring", loadstring, Kinds::ANY),
@@ -35,7 +34,6 @@ pub const LIBRARY: Library = Library {
         entry("rawget", rawget, Kinds::ANY),
         entry("rawset", rawset, Kinds::TABLE),
         entry("select", select, Kinds::ANY),
-        entry("setfenv", setfenv, Kinds::ANY),
         entry("setmetatable", setmetatable, Kinds::TABLE),
         entry("tonumber", tonumber, Kinds::NUMBER.or(Kinds::NIL)),
         running("tostring", tostring, Kinds::ANY),
@@ -44,12 +42,11 @@ pub const LIBRARY: Library = Library {
         running("xpcall", xpcall, Kinds::BOOL),
         entry("ipairs", ipairs, Kinds::FUNCTION),
         entry("pairs", pairs, Kinds::FUNCTION),
-        entry("newproxy", newproxy, Kinds::ANY),
         entry("__redis__err__handler", error_handler, Kinds::ANY),
-        entry("\x01step", ipairs_step, Kinds::NUMBER.or(Kinds::NIL)),
     ],
     constants: &[("_VERSION", Constant::Text("Lua 5.1"))],
     size: 0,
+    order: &[],
 };
 
 /// Values that a function of C's may have on its stack.
@@ -115,20 +112,6 @@ fn error<'gc>(call: &mut Call<'gc, '_>) -> Outcome<'gc> {
         Some(text) if level > 0 => Err(call.error(text.as_bytes())),
         _ => Err(call.raise(value)),
     }
-}
-
-/// getfenv([f])
-fn getfenv<'gc>(call: &mut Call<'gc, '_>) -> Outcome<'gc> {
-    match call.state.globals() {
-        Some(globals) => call.one(globals),
-        None => call.one(Value::Nil),
-    }
-}
-
-/// setfenv(f, table)
-fn setfenv<'gc>(call: &mut Call<'gc, '_>) -> Outcome<'gc> {
-    call.check_table(1)?;
-    Err(call.error("'setfenv' cannot change environment of given object"))
 }
 
 /// getmetatable(object)
@@ -200,10 +183,13 @@ fn next<'gc>(call: &mut Call<'gc, '_>) -> Outcome<'gc> {
 /// pairs(table)
 fn pairs<'gc>(call: &mut Call<'gc, '_>) -> Outcome<'gc> {
     let table = call.check_table(0)?;
-    let next = super::find("", b"next");
-    let step = match next {
-        Some(super::Known::Function(index, _)) => call.state.function(index),
-        _ => Value::Nil,
+    let step = if call.state.get(table, Value::Boolean(false)).is_nil() {
+        match super::find("", b"next") {
+            Some(super::Known::Function(index, _)) => call.state.function(index),
+            _ => Value::Nil,
+        }
+    } else {
+        call.state.callback("\x01next_but_false")
     };
     call.many([step, table.into(), Value::Nil])
 }
@@ -211,26 +197,32 @@ fn pairs<'gc>(call: &mut Call<'gc, '_>) -> Outcome<'gc> {
 /// ipairs(table)
 fn ipairs<'gc>(call: &mut Call<'gc, '_>) -> Outcome<'gc> {
     let table = call.check_table(0)?;
-    let step = match super::find("", b"\x01step") {
-        Some(super::Known::Function(index, _)) => call.state.function(index),
-        _ => Value::Nil,
-    };
+    let step = call.state.callback("\x01next_place");
     call.many([step, table.into(), Value::Number(0.0)])
 }
 
-fn ipairs_step<'gc>(call: &mut Call<'gc, '_>) -> Outcome<'gc> {
+/// `next`, but for a key that would end the VM's loop: false is passed over.
+pub fn next_but_false<'gc>(call: &mut Call<'gc, '_>) -> Outcome<'gc> {
+    let table = call.check_table(0)?;
+    let mut pair = call.state.next(table, call.arg(1));
+    if let Ok(Some((key @ Value::Boolean(false), _))) = pair {
+        pair = call.state.next(table, key);
+    }
+    match pair {
+        Ok(Some((key, value))) => call.many([key, value]),
+        Ok(None) => call.one(Value::Nil),
+        Err(_) => Err(call.error_without_place(b"invalid key to 'next'")),
+    }
+}
+
+/// What `ipairs` steps with.
+pub fn next_place<'gc>(call: &mut Call<'gc, '_>) -> Outcome<'gc> {
     let place = call.check_number(1)? + 1.0;
     let table = call.check_table(0)?;
     match call.state.get(table, Value::Number(place)) {
         Value::Nil => call.one(Value::Nil),
         value => call.many([Value::Number(place), value]),
     }
-}
-
-/// newproxy([metatable])
-fn newproxy<'gc>(call: &mut Call<'gc, '_>) -> Outcome<'gc> {
-    let proxy = UserData::new_static(&call.ctx, ());
-    call.one(proxy)
 }
 
 /// select(n, ...)
@@ -421,22 +413,30 @@ impl<'gc> Sequence<'gc> for Protected<'gc> {
             }
             None => {
                 stack.push_back(Value::Boolean(false));
-                stack.push_back(plain_error(ctx, state, value));
+                plain_error(ctx, state, value, &mut stack);
                 Ok(SequencePoll::Return)
             }
         }
     }
 }
 
-/// Redis's `pcall` gives the text of an error that is a table with one.
-fn plain_error<'gc>(ctx: Context<'gc>, state: State<'gc>, value: Value<'gc>) -> Value<'gc> {
-    if let Value::Table(table) = value
-        && let text @ (Value::String(_) | Value::Number(_)) =
-            state.get(table, ctx.intern_static(b"err").into())
-    {
-        return text;
+/// Redis's `pcall` gives the text of an error that is a table with one. Of a table without, it gives
+/// what stands in the text's place too.
+fn plain_error<'gc>(
+    ctx: Context<'gc>,
+    state: State<'gc>,
+    value: Value<'gc>,
+    stack: &mut Stack<'gc, '_>,
+) {
+    if let Value::Table(table) = value {
+        let text = state.get(table, ctx.intern_static(b"err").into());
+        if !matches!(text, Value::String(_) | Value::Number(_)) {
+            stack.push_back(value);
+        }
+        stack.push_back(text);
+    } else {
+        stack.push_back(value);
     }
-    value
 }
 
 /// pcall(f, ...)

@@ -25,6 +25,7 @@ pub const LIBRARY: Library = Library {
     ],
     constants: &[],
     size: 12,
+    order: &[],
 };
 
 /// Added to a number, this leaves its lowest 32 bits at the end of the sum's.

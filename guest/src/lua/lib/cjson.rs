@@ -38,6 +38,7 @@ pub const LIBRARY: Library = Library {
         ("_VERSION", Constant::Text("2.1.0")),
     ],
     size: 0,
+    order: &[],
 };
 
 /// What becomes of numbers that JSON does not know.

@@ -28,6 +28,7 @@ pub const LIBRARY: Library = Library {
         ),
     ],
     size: 0,
+    order: &[],
 };
 
 /// Tables inside one another that are packed; what is deeper becomes nil.

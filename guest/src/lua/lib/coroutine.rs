@@ -26,6 +26,7 @@ pub const LIBRARY: Library = Library {
     ],
     constants: &[],
     size: 6,
+    order: &[],
 };
 
 fn check_thread<'gc>(call: &Call<'gc, '_>) -> Result<Thread<'gc>, Error<'gc>> {

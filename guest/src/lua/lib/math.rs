@@ -45,6 +45,7 @@ pub const LIBRARY: Library = Library {
         ("mod", Constant::Alias("fmod")),
     ],
     size: 28,
+    order: &[],
 };
 
 macro_rules! of_one_number {

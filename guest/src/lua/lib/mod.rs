@@ -79,6 +79,9 @@ pub struct Library {
     pub constants: &'static [(&'static str, Constant)],
     /// How many fields its table is made for.
     pub size: usize,
+    /// The order in which its fields are set, where functions and others are mixed: it shows in
+    /// traversals. Fields that are not named here come first.
+    pub order: &'static [&'static str],
 }
 
 /// All libraries, in the order in which the real ones are opened.
@@ -241,19 +244,25 @@ pub fn fill<'gc>(state: State<'gc>, ctx: Context<'gc>, table: Table<'gc>, librar
         }
         first += candidate.entries.len();
     }
+    let mut fields: Vec<(&str, Value<'gc>)> = Vec::new();
     for (at, entry) in library.entries.iter().enumerate() {
-        state.set_name(ctx, table, entry.name, state.function(first + at));
+        fields.push((entry.name, state.function(first + at)));
     }
     for (name, constant) in library.constants {
         let value = match constant {
             Constant::Number(number) => Value::Number(*number),
             Constant::Text(text) => state.string(ctx, text.as_bytes()),
             Constant::Alias(other) => {
-                let other = ctx.intern(other.as_bytes());
-                state.get(table, other.into())
+                let known = fields.iter().find(|(name, _)| name == other);
+                known.map_or(Value::Nil, |(_, value)| *value)
             }
             Constant::Null => state.null().into(),
         };
+        fields.push((name, value));
+    }
+    let place = |name: &str| library.order.iter().position(|known| *known == name);
+    fields.sort_by_key(|(name, _)| place(name));
+    for (name, value) in fields {
         state.set_name(ctx, table, name, value);
     }
 }

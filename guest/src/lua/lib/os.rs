@@ -10,6 +10,7 @@ pub const LIBRARY: Library = Library {
     entries: &[entry("clock", clock, Kinds::NUMBER)],
     constants: &[],
     size: 1,
+    order: &[],
 };
 
 /// Instructions in a microsecond, as far as a script can tell.

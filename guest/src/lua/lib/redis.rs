@@ -45,6 +45,31 @@ pub const LIBRARY: Library = Library {
         ("REPL_ALL", Constant::Number(3.0)),
     ],
     size: 0,
+    order: &[
+        "call",
+        "pcall",
+        "log",
+        "LOG_DEBUG",
+        "LOG_VERBOSE",
+        "LOG_NOTICE",
+        "LOG_WARNING",
+        "REDIS_VERSION_NUM",
+        "REDIS_VERSION",
+        "setresp",
+        "sha1hex",
+        "error_reply",
+        "status_reply",
+        "set_repl",
+        "REPL_NONE",
+        "REPL_AOF",
+        "REPL_SLAVE",
+        "REPL_REPLICA",
+        "REPL_ALL",
+        "acl_check_cmd",
+        "breakpoint",
+        "debug",
+        "replicate_commands",
+    ],
 };
 
 /// The library, as a library of functions sees it while it loads.
@@ -63,6 +88,7 @@ pub const LOADING: Library = Library {
         ("REDIS_VERSION", Constant::Text("8.0.2")),
     ],
     size: 0,
+    order: &[],
 };
 
 /// An error that is a table, as all of this library's are.

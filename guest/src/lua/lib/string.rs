@@ -36,6 +36,7 @@ pub const LIBRARY: Library = Library {
     ],
     constants: &[],
     size: 15,
+    order: &[],
 };
 
 /// A place counted from the end where it is negative.
@@ -303,13 +304,13 @@ struct Gsub<'gc> {
 /// string.gsub(s, pattern, replacement [, n])
 fn gsub<'gc>(call: &mut Call<'gc, '_>) -> Outcome<'gc> {
     let (subject, pattern) = (call.check_string(0)?, call.check_string(1)?);
+    let most = call.opt_integer(3, subject.as_bytes().len() as i64 + 1)?;
     let by = match call.arg(2) {
         Value::Table(table) => Replacement::Table(table),
         Value::Function(function) => Replacement::Function(function),
         Value::String(_) | Value::Number(_) => Replacement::Text(call.check_string(2)?),
         _ => return Err(call.arg_error(2, "string/function/table expected")),
     };
-    let most = call.opt_integer(3, subject.as_bytes().len() as i64 + 1)?;
     let mut gsub = Gsub {
         subject,
         pattern,

@@ -17,6 +17,7 @@ pub const LIBRARY: Library = Library {
     ],
     constants: &[],
     size: 3,
+    order: &[],
 };
 
 /// Bytes of the largest integer.

@@ -29,6 +29,7 @@ pub const LIBRARY: Library = Library {
     ],
     constants: &[],
     size: 9,
+    order: &[],
 };
 
 fn at<'gc>(place: i64) -> Value<'gc> {

@@ -40,7 +40,8 @@ impl Lowering<'_> {
         self.types.kinds(expr, self.depth())
     }
 
-    fn known(&self, expr: &Expr) -> Option<Known> {
+    /// What a name of a library means here.
+    pub(super) fn known(&self, expr: &Expr) -> Option<Known> {
         self.types.known(expr, self.depth())
     }
 

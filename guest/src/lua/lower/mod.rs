@@ -35,9 +35,18 @@ pub struct Record {
     /// Calls.
     pub calls: Vec<SiteId>,
     /// Calls of iterators.
-    pub iterations: Vec<SiteId>,
+    pub iterations: Vec<Iteration>,
     /// Functions inside.
     pub functions: Vec<Record>,
+}
+
+/// A loop's call of its iterator.
+#[derive(Clone, Copy, Debug)]
+pub struct Iteration {
+    /// Its site.
+    pub site: SiteId,
+    /// It may give false, which ends the VM's loop, but not 5.1's.
+    pub may_be_false: bool,
 }
 
 /// What comes of a chunk.

@@ -7,7 +7,7 @@ use piccolo::compiler::parser::{
 };
 
 use super::emit::{self, Code, Line};
-use super::{Lowering, breaking, returning, var_name};
+use super::{Iteration, Lowering, breaking, returning, var_name};
 use crate::lua::ast::{Block, Expr, ExprKind, Statement, StatementKind, VarId};
 use crate::lua::kinds::Kinds;
 use crate::lua::lex::Text;
@@ -16,14 +16,13 @@ use crate::lua::site::{Name, NameKind};
 /// Where a value is stored, its parts evaluated.
 enum Target {
     Var(VarId),
-    Global(Text, u32),
+    Global(Text),
     Field {
         base: Code,
         key: Code,
         /// It is a table for sure.
         is_table: bool,
         label: Option<Name>,
-        line: u32,
     },
 }
 
@@ -79,10 +78,11 @@ impl Lowering<'_> {
                 })
             }
             StatementKind::Assign(targets, values) => {
+                let line = statement.store_line;
                 if let ([target], [value]) = (targets.as_slice(), values.as_slice()) {
-                    self.assign(target, value, out);
+                    self.assign(line, target, value, out);
                 } else {
-                    self.assign_many(targets, values, out);
+                    self.assign_many(line, targets, values, out);
                 }
                 return;
             }
@@ -128,7 +128,7 @@ impl Lowering<'_> {
 
     // Assignments.
 
-    fn assign(&mut self, target: &Expr, value: &Expr, out: &mut Vec<Line>) {
+    fn assign(&mut self, line: u32, target: &Expr, value: &Expr, out: &mut Vec<Line>) {
         let here = self.here();
         let lowered = match &target.kind {
             ExprKind::Local(var) => {
@@ -141,7 +141,7 @@ impl Lowering<'_> {
                     value_code = emit::one(value_code);
                 }
                 let args = vec![emit::text(name), value_code];
-                emit::call_statement(self.helper("\x01set_global", target.line, Vec::new(), args))
+                emit::call_statement(self.helper("\x01set_global", line, Vec::new(), args))
             }
             ExprKind::Index(base, key) => {
                 let is_table = self.kinds(base).is(Kinds::TABLE);
@@ -150,19 +150,14 @@ impl Lowering<'_> {
                 let base = self.part(base, &mut temps);
                 let key = self.part(key, &mut temps);
                 let mut code = self.expr(value);
-                let store = if is_table || self.may_index(target.line, &label) {
+                let store = if is_table || self.may_index(line, &label) {
                     emit::assign(emit::field_target(base, key), code)
                 } else {
                     if value.is_open() {
                         code = emit::one(code);
                     }
                     let args = vec![base, key, code];
-                    emit::call_statement(self.helper(
-                        "\x01set_index",
-                        target.line,
-                        vec![label],
-                        args,
-                    ))
+                    emit::call_statement(self.helper("\x01set_index", line, vec![label], args))
                 };
                 self.mark(out);
                 if temps.is_empty() {
@@ -193,7 +188,7 @@ impl Lowering<'_> {
     }
 
     /// Evaluates all parts of the targets, then all values, then stores from the right.
-    fn assign_many(&mut self, targets: &[Expr], values: &[Expr], out: &mut Vec<Line>) {
+    fn assign_many(&mut self, line: u32, targets: &[Expr], values: &[Expr], out: &mut Vec<Line>) {
         let here = self.here();
         let mut lines = Vec::new();
         let mut places = Vec::with_capacity(targets.len());
@@ -211,10 +206,9 @@ impl Lowering<'_> {
                         key,
                         is_table,
                         label,
-                        line: target.line,
                     }
                 }
-                ExprKind::Global(name) => Target::Global(name.clone(), target.line),
+                ExprKind::Global(name) => Target::Global(name.clone()),
                 _ => continue,
             });
         }
@@ -225,7 +219,7 @@ impl Lowering<'_> {
             let value = emit::name(temp);
             let store = match place {
                 Target::Var(var) => emit::assign(AssignmentTarget::Name(var_name(var)), value),
-                Target::Global(name, line) => {
+                Target::Global(name) => {
                     let args = vec![emit::text(&name), value];
                     emit::call_statement(self.helper("\x01set_global", line, Vec::new(), args))
                 }
@@ -234,7 +228,6 @@ impl Lowering<'_> {
                     key,
                     is_table,
                     label,
-                    line,
                 } => {
                     if is_table || self.may_index(line, &label) {
                         emit::assign(emit::field_target(base, key), value)
@@ -450,6 +443,16 @@ impl Lowering<'_> {
         out: &mut Vec<Line>,
     ) {
         let here = self.here();
+        let is_known = match values {
+            [
+                Expr {
+                    kind: ExprKind::Call(function, _),
+                    ..
+                },
+            ] => self.known(function).is_some(),
+            [first, ..] => self.known(first).is_some(),
+            [] => false,
+        };
         let mut arguments = self.exprs(values);
         let mut lines = Vec::new();
         let is_exact =
@@ -473,7 +476,10 @@ impl Lowering<'_> {
         );
         let id = self.site_id(site);
         if let Some(record) = self.records.last_mut() {
-            record.iterations.push(id);
+            record.iterations.push(Iteration {
+                site: id,
+                may_be_false: !is_known,
+            });
         }
         let statement = VmStatement::For(ForStatement::Generic {
             names: vars.iter().map(|var| var_name(*var)).collect(),
