@@ -86,6 +86,8 @@ pub struct Lexer<'s> {
     pub line: u32,
     /// The raw text of the last name, numeral or string, for messages.
     raw: Vec<u8>,
+    /// The text of tokens that have none.
+    empty: Text,
 }
 
 impl Token {
@@ -127,6 +129,7 @@ impl<'s> Lexer<'s> {
             at: 0,
             line: 1,
             raw: Vec::new(),
+            empty: Rc::from([]),
         }
     }
 
@@ -191,7 +194,7 @@ impl<'s> Lexer<'s> {
         let token = self.token()?;
         let mut lexeme = Lexeme {
             token,
-            text: Rc::from([]),
+            text: self.empty.clone(),
             number: 0.0,
         };
         match token {

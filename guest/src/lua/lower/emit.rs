@@ -33,8 +33,13 @@ pub fn number(number: f64) -> Code {
     simple(SimpleExpression::Float(number))
 }
 
-/// A string.
-pub fn text(bytes: &[u8]) -> Code {
+/// A string of the source.
+pub fn text(text: &Text) -> Code {
+    simple(SimpleExpression::String(text.clone()))
+}
+
+/// A string that is in no source.
+pub fn bytes(bytes: &[u8]) -> Code {
     simple(SimpleExpression::String(Text::from(bytes)))
 }
 

@@ -2,8 +2,8 @@
 
 use piccolo::compiler::parser::{BinaryOperator, SimpleExpression, UnaryOperator};
 
+use super::Lowering;
 use super::emit::{self, Code};
-use super::{Lowering, var_name};
 use crate::lua::ast::{Binary, Expr, ExprKind, Field, Unary};
 use crate::lua::kinds::Kinds;
 use crate::lua::lex::Text;
@@ -99,7 +99,7 @@ impl Lowering<'_> {
             return match known {
                 Known::Function(index, _) | Known::Cell(index) => self.cell(index),
                 Known::Number(number) => emit::number(number),
-                Known::Text(text) => emit::text(text.as_bytes()),
+                Known::Text(text) => emit::bytes(text.as_bytes()),
             };
         }
         match &expr.kind {
@@ -116,7 +116,7 @@ impl Lowering<'_> {
                 }
                 emit::simple(SimpleExpression::Function(definition))
             }
-            ExprKind::Local(var) => emit::name(var_name(*var)),
+            ExprKind::Local(var) => emit::name(self.var_name(*var)),
             ExprKind::Global(name) => {
                 let args = vec![emit::text(name)];
                 self.helper("\x01global", expr.line, Vec::new(), args)
@@ -378,7 +378,7 @@ impl Lowering<'_> {
                 // What follows the plan are items, as many as there are.
                 plan.pop();
             }
-            args.push(emit::text(&plan));
+            args.push(emit::bytes(&plan));
             args.append(&mut values);
             table = Some(self.helper(helper, expr.line, Vec::new(), args));
         }

@@ -79,7 +79,10 @@ struct Lowering<'c> {
     types: &'c Types,
     chunk_number: usize,
     sites: Vec<Site>,
-    cells: Vec<usize>,
+    /// The cells that are used, and the variables that stand for them.
+    cells: Vec<(usize, Text)>,
+    /// The name of each of the chunk's variables, none like another.
+    var_names: Vec<Text>,
     records: Vec<Record>,
     temps: usize,
     current: Current,
@@ -96,6 +99,9 @@ pub fn lower(chunk: &Chunk, types: &Types, chunk_number: usize) -> Lowered {
         chunk_number,
         sites: vec![Site::default()],
         cells: Vec::new(),
+        var_names: (0..chunk.vars.len())
+            .map(|var| numbered('v', var))
+            .collect(),
         records: Vec::new(),
         temps: 0,
         current: Current::default(),
@@ -106,7 +112,11 @@ pub fn lower(chunk: &Chunk, types: &Types, chunk_number: usize) -> Lowered {
     let end = lowering.line_number(0);
     let mut statements = Vec::new();
     if !lowering.cells.is_empty() {
-        let names = lowering.cells.iter().map(|cell| cell_name(*cell)).collect();
+        let names = lowering
+            .cells
+            .iter()
+            .map(|(_, name)| name.clone())
+            .collect();
         statements.push(emit::line(end, emit::local(names, Vec::new())));
     }
     let main = emit::simple(SimpleExpression::Function(definition));
@@ -114,7 +124,7 @@ pub fn lower(chunk: &Chunk, types: &Types, chunk_number: usize) -> Lowered {
     block.return_statement = Some(returning(end, vec![main]));
     Lowered {
         chunk: VmChunk { block },
-        cells: lowering.cells,
+        cells: lowering.cells.into_iter().map(|(cell, _)| cell).collect(),
         record,
         sites: lowering.sites,
     }
@@ -127,12 +137,9 @@ fn returning(
     piccolo::compiler::parser::LineAnnotated::new(site, ReturnStatement { returns })
 }
 
-fn cell_name(cell: usize) -> Text {
-    Rc::from(format!("c{cell}").as_bytes())
-}
-
-fn var_name(var: VarId) -> Text {
-    Rc::from(format!("v{var}").as_bytes())
+/// A name that no other kind of name is.
+fn numbered(kind: char, number: usize) -> Text {
+    Rc::from(format!("{kind}{number}").as_bytes())
 }
 
 impl Lowering<'_> {
@@ -189,10 +196,16 @@ impl Lowering<'_> {
     }
 
     fn cell_text(&mut self, cell: usize) -> Text {
-        if !self.cells.contains(&cell) {
-            self.cells.push(cell);
+        if let Some((_, name)) = self.cells.iter().find(|(known, _)| *known == cell) {
+            return name.clone();
         }
-        cell_name(cell)
+        let name = numbered('c', cell);
+        self.cells.push((cell, name.clone()));
+        name
+    }
+
+    fn var_name(&self, var: VarId) -> Text {
+        self.var_names[var].clone()
     }
 
     fn cell(&mut self, cell: usize) -> Code {
@@ -201,7 +214,7 @@ impl Lowering<'_> {
 
     fn temp(&mut self) -> Text {
         self.temps += 1;
-        Rc::from(format!("t{}", self.temps).as_bytes())
+        numbered('t', self.temps)
     }
 
     /// Calls one of our functions, at a site of its own.
@@ -255,7 +268,7 @@ impl Lowering<'_> {
             };
             prelude.push(emit::line(
                 self.here(),
-                emit::local(vec![var_name(var)], values),
+                emit::local(vec![self.var_name(var)], values),
             ));
             self.current = before;
         }
@@ -277,7 +290,11 @@ impl Lowering<'_> {
         self.zeros.pop();
         self.current = outer;
         let definition = FunctionDefinition {
-            parameters: function.params.iter().map(|var| var_name(*var)).collect(),
+            parameters: function
+                .params
+                .iter()
+                .map(|var| self.var_name(*var))
+                .collect(),
             has_varargs: function.is_vararg,
             body,
         };
@@ -286,7 +303,7 @@ impl Lowering<'_> {
 
     /// The variable that holds the site of the call of this function.
     fn caller_name(&self) -> Text {
-        Rc::from(format!("s{}", self.depth()).as_bytes())
+        numbered('s', self.depth())
     }
 
     /// How messages call a variable.

@@ -7,7 +7,7 @@ use piccolo::compiler::parser::{
 };
 
 use super::emit::{self, Code, Line};
-use super::{Iteration, Lowering, breaking, returning, var_name};
+use super::{Iteration, Lowering, breaking, returning};
 use crate::lua::ast::{Block, Expr, ExprKind, Statement, StatementKind, VarId};
 use crate::lua::kinds::Kinds;
 use crate::lua::lex::Text;
@@ -65,7 +65,7 @@ impl Lowering<'_> {
         let lowered = match &statement.kind {
             StatementKind::Local(vars, values) => {
                 let values = self.exprs(values);
-                emit::local(vars.iter().map(|var| var_name(*var)).collect(), values)
+                emit::local(vars.iter().map(|var| self.var_name(*var)).collect(), values)
             }
             StatementKind::LocalFunction(var, function) => {
                 let (definition, record) = self.function(function);
@@ -73,7 +73,7 @@ impl Lowering<'_> {
                     outer.functions.push(record);
                 }
                 VmStatement::LocalFunction(LocalFunctionStatement {
-                    name: var_name(*var),
+                    name: self.var_name(*var),
                     definition,
                 })
             }
@@ -133,7 +133,7 @@ impl Lowering<'_> {
         let lowered = match &target.kind {
             ExprKind::Local(var) => {
                 let value = self.expr(value);
-                emit::assign(AssignmentTarget::Name(var_name(*var)), value)
+                emit::assign(AssignmentTarget::Name(self.var_name(*var)), value)
             }
             ExprKind::Global(name) => {
                 let mut value_code = self.expr(value);
@@ -218,7 +218,7 @@ impl Lowering<'_> {
         for (place, temp) in places.into_iter().zip(temps).rev() {
             let value = emit::name(temp);
             let store = match place {
-                Target::Var(var) => emit::assign(AssignmentTarget::Name(var_name(var)), value),
+                Target::Var(var) => emit::assign(AssignmentTarget::Name(self.var_name(var)), value),
                 Target::Global(name) => {
                     let args = vec![emit::text(&name), value];
                     emit::call_statement(self.helper("\x01set_global", line, Vec::new(), args))
@@ -420,7 +420,7 @@ impl Lowering<'_> {
             return;
         };
         let statement = VmStatement::For(ForStatement::Numeric {
-            name: var_name(var),
+            name: self.var_name(var),
             initial,
             limit,
             step,
@@ -482,7 +482,7 @@ impl Lowering<'_> {
             });
         }
         let statement = VmStatement::For(ForStatement::Generic {
-            names: vars.iter().map(|var| var_name(*var)).collect(),
+            names: vars.iter().map(|var| self.var_name(*var)).collect(),
             arguments,
             body,
         });
