@@ -8,7 +8,7 @@ const MOST_CAPTURES: usize = 32;
 const DEEPEST: usize = 200;
 
 /// Steps of one match.
-const MOST_STEPS: usize = 200_000_000;
+const MOST_STEPS: usize = 50_000_000;
 
 /// What is wrong with a pattern.
 pub type PatternError = &'static str;

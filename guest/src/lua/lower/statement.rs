@@ -13,6 +13,10 @@ use crate::lua::kinds::Kinds;
 use crate::lua::lex::Text;
 use crate::lua::site::{Name, NameKind};
 
+/// Arms of an `if` that go into a block of their own, one inside the other, for what has to stand
+/// before their conditions.
+const DEEPEST_BRANCH: usize = 16;
+
 /// Where a value is stored, its parts evaluated.
 enum Target {
     Var(VarId),
@@ -94,7 +98,7 @@ impl Lowering<'_> {
             StatementKind::While(condition, body) => self.while_loop(condition, body),
             StatementKind::Repeat(body, condition) => self.repeat(body, condition),
             StatementKind::If(arms, otherwise) => {
-                let lowered = self.branches(arms, otherwise.as_ref(), out);
+                let lowered = self.branches(arms, otherwise.as_ref(), 0, out);
                 out.push(emit::line(here, lowered));
                 return;
             }
@@ -261,9 +265,14 @@ impl Lowering<'_> {
 
     // Branches and loops.
 
-    /// A condition, as a statement of its own: with what has to stand before it.
-    fn condition(&mut self, condition: &Expr) -> (Code, Vec<Line>, LineNumber) {
+    /// A condition, as a statement of its own: with what has to stand before it, if anything may.
+    fn condition(
+        &mut self,
+        condition: &Expr,
+        may_be_marked: bool,
+    ) -> (Code, Vec<Line>, LineNumber) {
         let before = self.begin(condition.line);
+        self.current.tainted = !may_be_marked;
         let code = self.expr(condition);
         let mut prelude = Vec::new();
         self.mark(&mut prelude);
@@ -276,12 +285,13 @@ impl Lowering<'_> {
         &mut self,
         arms: &[(Expr, Block)],
         otherwise: Option<&Block>,
+        depth: usize,
         out: &mut Vec<Line>,
     ) -> VmStatement<Text> {
         let Some(((condition, body), rest)) = arms.split_first() else {
             return VmStatement::Do(emit::block(Vec::new(), self.here()));
         };
-        let (code, mut prelude, _) = self.condition(condition);
+        let (code, mut prelude, _) = self.condition(condition, true);
         out.append(&mut prelude);
         let first = self.block(body);
         let mut statement = IfStatement {
@@ -290,7 +300,8 @@ impl Lowering<'_> {
             else_part: None,
         };
         for (index, (condition, body)) in rest.iter().enumerate() {
-            let (code, prelude, here) = self.condition(condition);
+            let may_nest = depth < DEEPEST_BRANCH;
+            let (code, prelude, here) = self.condition(condition, may_nest);
             if prelude.is_empty() {
                 let body = self.block(body);
                 statement.else_if_parts.push((code, body));
@@ -306,7 +317,7 @@ impl Lowering<'_> {
                 else_part: None,
             };
             if index + 1 < rest.len() {
-                let nested = self.branches(&rest[index + 1..], otherwise, &mut tail);
+                let nested = self.branches(&rest[index + 1..], otherwise, depth + 1, &mut tail);
                 tail.push(emit::line(here, nested));
                 inner.else_part = Some(emit::block(tail, here));
             } else if let Some(body) = otherwise {
@@ -323,7 +334,7 @@ impl Lowering<'_> {
     }
 
     fn while_loop(&mut self, condition: &Expr, body: &Block) -> VmStatement<Text> {
-        let (code, mut lines, here) = self.condition(condition);
+        let (code, mut lines, here) = self.condition(condition, true);
         if lines.is_empty() {
             return VmStatement::While(WhileStatement {
                 condition: code,
@@ -355,7 +366,7 @@ impl Lowering<'_> {
                 end,
             ));
         }
-        let (code, mut prelude, here) = self.condition(condition);
+        let (code, mut prelude, here) = self.condition(condition, true);
         block.statements.append(&mut prelude);
         let stop = emit::branch(code, breaking(here), None);
         block.statements.push(emit::line(here, stop));
