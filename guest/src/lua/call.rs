@@ -215,7 +215,8 @@ impl<'gc> Call<'gc, '_> {
     pub fn operand_error(&self, action: &str, operand: usize, value: Value<'gc>) -> Error<'gc> {
         let name = self
             .with_site(|_, site| site.names.get(operand).cloned().flatten())
-            .flatten();
+            .flatten()
+            .filter(|name| name.kind != NameKind::Iterator);
         self.error(operand_message(action, name.as_ref(), value.type_name()))
     }
 

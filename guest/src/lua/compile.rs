@@ -38,15 +38,33 @@ pub struct Compiled<'gc> {
     pub sees_globals: bool,
 }
 
-/// Compiles a chunk. `name` is how messages call it: `user_script`. The error is a message with its
-/// place.
+/// How a chunk is called.
+pub struct Naming {
+    /// By messages: `user_script`.
+    pub label: Vec<u8>,
+    /// By whoever loads it: `@user_script`.
+    pub source: Vec<u8>,
+}
+
+impl Naming {
+    /// A chunk with a name that is no text of its own.
+    pub fn named(name: &str) -> Self {
+        Naming {
+            label: name.as_bytes().to_vec(),
+            source: format!("@{name}").into_bytes(),
+        }
+    }
+}
+
+/// Compiles a chunk. The error is a message with its place.
 pub fn compile<'gc>(
     ctx: Context<'gc>,
     state: State<'gc>,
-    name: &[u8],
+    naming: Naming,
     source: &[u8],
     mode: Mode,
 ) -> Result<Compiled<'gc>, Vec<u8>> {
+    let name = naming.label.as_slice();
     let tree = parse::parse(source).map_err(|error| {
         let mut text = position(name, error.line);
         text.extend_from_slice(&error.message);
@@ -72,12 +90,13 @@ pub fn compile<'gc>(
     }
     let mut main = *wrapper.prototypes.swap_remove(0);
     post::fix(&mut main, &record).map_err(|_| too_large(None))?;
+    let closure = close(ctx, state, name, &main, &cells).ok_or_else(|| too_large(None))?;
     let info = ChunkInfo {
-        name: name.to_vec(),
+        name: naming.label,
+        source: naming.source,
         sites,
     };
     state.shared().chunks.borrow_mut().insert(chunk, info);
-    let closure = close(ctx, state, name, &main, &cells).ok_or_else(|| too_large(None))?;
     Ok(Compiled {
         closure,
         chunk,

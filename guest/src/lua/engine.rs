@@ -8,7 +8,7 @@ use piccolo::{
     Variadic,
 };
 
-use super::compile::compile;
+use super::compile::{Naming, compile};
 use super::errors::{Failure, failure_of};
 use super::function::{Loading, Registered};
 use super::infer::Mode;
@@ -100,13 +100,13 @@ impl Lua {
 
     /// Compiles a script. The error is a message with its place.
     pub fn load(&mut self, source: &[u8]) -> Result<Script, Vec<u8>> {
-        self.load_as(source, b"user_script", Mode::Script)
+        self.load_as(source, "user_script", Mode::Script)
     }
 
-    fn load_as(&mut self, source: &[u8], name: &[u8], mode: Mode) -> Result<Script, Vec<u8>> {
+    fn load_as(&mut self, source: &[u8], name: &str, mode: Mode) -> Result<Script, Vec<u8>> {
         self.machine.enter(|ctx| {
             let state = State::of(ctx);
-            let compiled = compile(ctx, state, name, source, mode)?;
+            let compiled = compile(ctx, state, Naming::named(name), source, mode)?;
             Ok(Script {
                 closure: ctx.stash(compiled.closure),
                 chunk: compiled.chunk,
@@ -247,7 +247,7 @@ impl Lua {
     /// Loads a library's code, which registers functions. The error is its text without the code.
     pub fn load_library(&mut self, code: &[u8]) -> Result<Vec<Registered>, Vec<u8>> {
         let script = self
-            .load_as(code, b"user_function", Mode::Library)
+            .load_as(code, "user_function", Mode::Library)
             .map_err(|message| [b"Error compiling function: ", &message[..]].concat())?;
         *self.shared.loading.borrow_mut() = Some(Loading::default());
         let nothing = crate::resp::OwnedArgs::default();

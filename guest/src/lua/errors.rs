@@ -15,7 +15,7 @@ use super::state::{Raised, State};
 pub struct Failure {
     /// The error with its code, as it goes to the client.
     pub message: Vec<u8>,
-    /// The chunk and the line, where they are known.
+    /// What the chunk was loaded as, and the line, where they are known.
     pub place: Option<(Vec<u8>, u32)>,
     /// It came from a command, which has counted it already.
     pub is_counted: bool,
@@ -35,7 +35,7 @@ impl Failure {
     pub fn text(&self, label: &str) -> Vec<u8> {
         let mut text = self.message.clone();
         if let Some((chunk, line)) = &self.place {
-            text.extend_from_slice(format!(" script: {label}, on @").as_bytes());
+            text.extend_from_slice(format!(" script: {label}, on ").as_bytes());
             text.extend_from_slice(chunk);
             text.extend_from_slice(format!(":{line}.").as_bytes());
         }
@@ -122,8 +122,9 @@ pub fn failure_of<'gc>(ctx: Context<'gc>, state: State<'gc>, error: Error<'gc>) 
     let raised = state.shared().raised.get();
     let place = raised.and_then(|raised| {
         let chunks = state.shared().chunks.borrow();
-        let (name, site) = chunks.site(raised.site)?;
-        Some((name.to_vec(), raised.line.unwrap_or(site.line)))
+        let (_, site) = chunks.site(raised.site)?;
+        let source = chunks.source(raised.site)?.to_vec();
+        Some((source, raised.line.unwrap_or(site.line)))
     });
     match value {
         Value::Table(table) => {

@@ -36,6 +36,8 @@ pub enum NameKind {
     Field,
     /// What is called with `:`.
     Method,
+    /// A loop's iterator: it has a name for what it complains about, but not for who calls it.
+    Iterator,
 }
 
 /// How a script calls a value.
@@ -56,6 +58,7 @@ impl Name {
             NameKind::Global => b"global",
             NameKind::Field => b"field",
             NameKind::Method => b"method",
+            NameKind::Iterator => b"local",
         };
         out.extend_from_slice(kind);
         out.extend_from_slice(b" '");
@@ -91,6 +94,8 @@ pub struct Site {
 pub struct ChunkInfo {
     /// How messages begin: `user_script`.
     pub name: Vec<u8>,
+    /// What the chunk was loaded as: `@user_script`.
+    pub source: Vec<u8>,
     /// Its sites.
     pub sites: Vec<Site>,
 }
@@ -139,6 +144,13 @@ impl Chunks {
         let (chunk, index) = id.parts();
         let info = self.chunks.get(chunk)?.as_ref()?;
         Some((&info.name, info.sites.get(index)?))
+    }
+
+    /// What the chunk of a site was loaded as.
+    pub fn source(&self, id: SiteId) -> Option<&[u8]> {
+        let (chunk, _) = id.parts();
+        let info = self.chunks.get(chunk)?.as_ref()?;
+        Some(&info.source)
     }
 
     /// `user_script:1: `

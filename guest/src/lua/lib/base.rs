@@ -8,7 +8,7 @@ use piccolo::{
 
 use super::{Constant, Library, entry, running};
 use crate::lua::call::{Call, Outcome, to_number};
-use crate::lua::compile::compile;
+use crate::lua::compile::{Naming, compile};
 use crate::lua::errors::value_of;
 use crate::lua::infer::Mode;
 use crate::lua::kinds::Kinds;
@@ -441,7 +441,11 @@ fn plain_error<'gc>(
 
 /// pcall(f, ...)
 fn pcall<'gc>(call: &mut Call<'gc, '_>) -> Outcome<'gc> {
-    call.check_any(0)?;
+    if call.count() == 0 {
+        // The place that is kept for the result is all there is to call.
+        let text = call.new_text(b"attempt to call a boolean value");
+        return call.many([Value::Boolean(false), text]);
+    }
     let callee = call.stack.pop_front();
     protect(call, callee, None)
 }
@@ -514,6 +518,9 @@ fn error_handler<'gc>(call: &mut Call<'gc, '_>) -> Outcome<'gc> {
 
 // Chunks.
 
+/// Bytes of a chunk's name that messages show.
+const ROOM: usize = 43;
+
 /// How messages call a chunk of that name.
 fn chunk_label(name: &[u8]) -> Vec<u8> {
     match name.first() {
@@ -521,7 +528,7 @@ fn chunk_label(name: &[u8]) -> Vec<u8> {
         _ => {
             let line = name.split(|byte| matches!(byte, b'\n' | b'\r')).next();
             let line = line.unwrap_or_default();
-            let room = 60 - "[string \"...\"]".len() - 1;
+            let room = ROOM;
             let mut label = b"[string \"".to_vec();
             if line.len() < name.len() || line.len() > room {
                 label.extend_from_slice(&line[..line.len().min(room)]);
@@ -542,8 +549,11 @@ fn load_chunk<'gc>(call: &mut Call<'gc, '_>, source: &[u8], name: &[u8]) -> Outc
     };
     call.spend(source.len());
     call.reserve(source.len() * 16)?;
-    let label = chunk_label(name);
-    match compile(call.ctx, call.state, &label, source, mode) {
+    let name = Naming {
+        label: chunk_label(name),
+        source: name.to_vec(),
+    };
+    match compile(call.ctx, call.state, name, source, mode) {
         Ok(compiled) => {
             if compiled.sees_globals && mode == Mode::Script {
                 call.state.show_arguments(call.ctx);

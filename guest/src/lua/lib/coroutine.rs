@@ -3,8 +3,8 @@
 use gc_arena::Collect;
 use piccolo::thread::ThreadMode;
 use piccolo::{
-    BoxSequence, CallbackReturn, Context, Error, Execution, Sequence, SequencePoll, Stack, Thread,
-    Value,
+    BoxSequence, CallbackReturn, Context, Error, Execution, Function, Sequence, SequencePoll,
+    Stack, Thread, Value,
 };
 
 use super::{Library, entry, running};
@@ -37,11 +37,9 @@ fn check_thread<'gc>(call: &Call<'gc, '_>) -> Result<Thread<'gc>, Error<'gc>> {
 }
 
 fn new_thread<'gc>(call: &mut Call<'gc, '_>) -> Result<Thread<'gc>, Error<'gc>> {
-    let function = call.check_function(0)?;
-    let is_lua = matches!(function, piccolo::Function::Closure(_));
-    if !is_lua {
+    let Value::Function(function @ Function::Closure(_)) = call.arg(0) else {
         return Err(call.arg_error(0, "Lua function expected"));
-    }
+    };
     call.reserve(256)?;
     let thread = Thread::new(call.ctx);
     // A thread that is new is stopped, and can be started.
@@ -147,13 +145,7 @@ impl<'gc> Sequence<'gc> for Resumed {
 fn resume_with<'gc>(call: &mut Call<'gc, '_>, thread: Thread<'gc>, raises: bool) -> Outcome<'gc> {
     let state = state_of(call, thread);
     if state != "suspended" {
-        let text = format!(
-            "cannot resume {} coroutine",
-            match state {
-                "dead" => "dead",
-                _ => "non-suspended",
-            }
-        );
+        let text = format!("cannot resume {state} coroutine");
         if raises {
             return Err(call.error(text));
         }

@@ -156,7 +156,9 @@ fn convert<'gc>(
             spec.pad(out, b"", &text[..length], false);
         }
         other => {
-            let text = [b"invalid option '%", &[other][..], b"' to 'format'"].concat();
+            // As a C string: a zero is nothing.
+            let other = if other == 0 { &[][..] } else { &[other] };
+            let text = [b"invalid option '%", other, b"' to 'format'"].concat();
             return Err(call.error(text));
         }
     }

@@ -152,6 +152,14 @@ fn get_integer(bytes: &[u8], big: bool, signed: bool) -> f64 {
     value as i64 as f64
 }
 
+/// The number at an argument. One that is missing is said to be nil: the real one has put that there.
+fn number_at<'gc>(call: &Call<'gc, '_>, arg: usize) -> Result<f64, Error<'gc>> {
+    if arg == call.count() {
+        return Err(call.arg_error(arg, "number expected, got nil"));
+    }
+    call.check_number(arg)
+}
+
 /// struct.pack(format, ...)
 fn pack<'gc>(call: &mut Call<'gc, '_>) -> Outcome<'gc> {
     let text = call.check_string(0)?;
@@ -167,13 +175,13 @@ fn pack<'gc>(call: &mut Call<'gc, '_>) -> Outcome<'gc> {
         out.resize(out.len() + padding, 0);
         match option {
             b'b' | b'B' | b'h' | b'H' | b'l' | b'L' | b'T' | b'i' | b'I' => {
-                let number = call.check_number(arg)?;
+                let number = number_at(call, arg)?;
                 put_integer(&mut out, number, size, format.big);
                 arg += 1;
             }
             b'x' => out.push(0),
             b'f' => {
-                let number = call.check_number(arg)? as f32;
+                let number = number_at(call, arg)? as f32;
                 out.extend_from_slice(&if format.big {
                     number.to_be_bytes()
                 } else {
@@ -182,7 +190,7 @@ fn pack<'gc>(call: &mut Call<'gc, '_>) -> Outcome<'gc> {
                 arg += 1;
             }
             b'd' => {
-                let number = call.check_number(arg)?;
+                let number = number_at(call, arg)?;
                 out.extend_from_slice(&if format.big {
                     number.to_be_bytes()
                 } else {

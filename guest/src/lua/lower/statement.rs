@@ -481,7 +481,7 @@ impl Lowering<'_> {
         let site = self.new_site(
             line,
             vec![Some(Name {
-                kind: NameKind::Local,
+                kind: NameKind::Iterator,
                 text: Text::from(&b"(for generator)"[..]),
             })],
         );
