@@ -256,7 +256,7 @@ impl<'gc> Call<'gc, '_> {
 
     /// A number as a whole one.
     pub fn check_integer(&self, index: usize) -> Result<i64, Error<'gc>> {
-        self.check_number(index).map(|number| number as i64)
+        self.check_number(index).map(number::to_whole)
     }
 
     /// A whole number, or the default where there is none.

@@ -134,7 +134,26 @@ fn strip_zeros(text: &str, keep: bool) -> &str {
 
 /// A number of C's `int`: what the real libraries cut their arguments to.
 pub fn to_int(number: f64) -> i32 {
-    number as i64 as i32
+    to_whole(number) as i32
+}
+
+/// A number as C casts it to a whole one on the machines that Redis runs on.
+pub fn to_whole(number: f64) -> i64 {
+    if number.is_nan() || number >= i64::MAX as f64 {
+        i64::MIN
+    } else {
+        number as i64
+    }
+}
+
+/// The same for an unsigned one.
+pub fn to_unsigned(number: f64) -> u64 {
+    const HALF: f64 = 9_223_372_036_854_775_808.0;
+    if number >= HALF {
+        to_whole(number - HALF) as u64 ^ 1 << 63
+    } else {
+        to_whole(number) as u64
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use piccolo::{Context, String, Table, Value};
 
 use super::errors::text_of;
+use super::number::to_whole;
 use super::state::State;
 use crate::resp::{Aggregate, Mark, Protocol, Sink};
 
@@ -414,15 +415,6 @@ fn write_one<'gc>(
     }
     reply.array(length);
     Some(Writing::Array(table, 0, length))
-}
-
-/// A number as C casts it to a whole one on the machines that Redis runs on.
-pub fn to_whole(number: f64) -> i64 {
-    if number.is_nan() || number >= i64::MAX as f64 {
-        i64::MIN
-    } else {
-        number as i64
-    }
 }
 
 fn c_string(bytes: &[u8]) -> &[u8] {

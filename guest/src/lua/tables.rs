@@ -98,19 +98,14 @@ fn log2_up(number: usize) -> u32 {
     number.max(1).next_power_of_two().trailing_zeros()
 }
 
-/// The string's hash in 5.1.
+/// The string's hash in Redis's 5.1, which looks at every byte.
 fn string_hash(text: &[u8]) -> u32 {
-    let mut hash = text.len() as u32;
-    let step = (text.len() >> 5) + 1;
-    let mut at = text.len();
-    while at >= step {
+    text.iter().rev().fold(text.len() as u32, |hash, byte| {
         let mixed = (hash << 5)
             .wrapping_add(hash >> 2)
-            .wrapping_add(u32::from(text[at - 1]));
-        hash ^= mixed;
-        at -= step;
-    }
-    hash
+            .wrapping_add(u32::from(*byte));
+        hash ^ mixed
+    })
 }
 
 /// Where a key belongs among `size` nodes.

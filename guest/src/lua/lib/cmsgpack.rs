@@ -77,7 +77,7 @@ fn pack_head(out: &mut Vec<u8>, length: usize, fixed: (u8, usize), forms: [Optio
 }
 
 fn pack_number(out: &mut Vec<u8>, number: f64) {
-    let whole = crate::lua::reply::to_whole(number);
+    let whole = crate::lua::number::to_whole(number);
     if number.is_infinite() || whole as f64 != number {
         let short = number as f32;
         if f64::from(short) == number {

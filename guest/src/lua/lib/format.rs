@@ -3,7 +3,7 @@
 use piccolo::Error;
 
 use crate::lua::call::{Call, Outcome};
-use crate::lua::number::{append_exponent, append_general, not_finite};
+use crate::lua::number::{append_exponent, append_general, not_finite, to_unsigned, to_whole};
 
 /// A conversion: `%-08.3f`
 #[derive(Default)]
@@ -102,11 +102,11 @@ fn convert<'gc>(
 ) -> Result<(), Error<'gc>> {
     match conversion {
         b'c' => {
-            let byte = call.check_number(arg)? as i64 as u8;
+            let byte = to_whole(call.check_number(arg)?) as u8;
             spec.pad(out, b"", &[byte], false);
         }
         b'd' | b'i' => {
-            let number = to_long(call.check_number(arg)?);
+            let number = to_whole(call.check_number(arg)?);
             let digits = spec.digits(number.unsigned_abs(), 10, false);
             let sign = spec.sign(number < 0);
             spec.pad(out, sign, &digits, spec.precision.is_none());
@@ -163,22 +163,6 @@ fn convert<'gc>(
         }
     }
     Ok(())
-}
-
-/// A double as C casts it to `long`.
-fn to_long(number: f64) -> i64 {
-    crate::lua::reply::to_whole(number)
-}
-
-/// A double as C casts it to `unsigned long`.
-fn to_unsigned(number: f64) -> u64 {
-    if number < 0.0 {
-        to_long(number) as u64
-    } else if number >= 18_446_744_073_709_551_616.0 {
-        0
-    } else {
-        number as u64
-    }
 }
 
 impl Spec {

@@ -5,7 +5,7 @@ use piccolo::{Error, Value};
 use super::{Library, entry};
 use crate::lua::call::{Call, Outcome, to_number};
 use crate::lua::kinds::Kinds;
-use crate::lua::reply::to_whole;
+use crate::lua::number::{to_unsigned, to_whole};
 
 /// The library.
 pub const LIBRARY: Library = Library {
@@ -117,13 +117,7 @@ impl<'s> Format<'s> {
 
 /// A number as bytes: its value as 64 bits, with what is beyond as zeros.
 fn put_integer(out: &mut Vec<u8>, number: f64, size: usize, big: bool) {
-    let value = if number < 0.0 {
-        to_whole(number) as u64
-    } else if number >= 18_446_744_073_709_551_616.0 {
-        0
-    } else {
-        number as u64
-    };
+    let value = to_unsigned(number);
     let start = out.len();
     for index in 0..size {
         out.push(value.checked_shr(8 * index as u32).unwrap_or(0) as u8);

@@ -323,6 +323,38 @@ impl Lowering<'_> {
         self.helper("\x01concat", expr.line, names, args)
     }
 
+    /// A constructor's fields, as they go into one call each. A key that may be none has to fail
+    /// before what follows it is evaluated.
+    fn parts_of<'f>(&self, fields: &'f [Field]) -> Vec<&'f [Field]> {
+        let mut parts = Vec::new();
+        let mut start = 0;
+        for (at, field) in fields.iter().enumerate() {
+            let may_fail = match field {
+                Field::Pair(key, _) => {
+                    !matches!(key.kind, ExprKind::String(_) | ExprKind::Number(_))
+                }
+                Field::Item(_) => false,
+            };
+            let rest = &fields[at + 1..];
+            let matters = may_fail && !rest.iter().all(|field| self.is_simple_field(field));
+            if matters || at + 1 - start == FIELDS_AT_ONCE {
+                parts.push(&fields[start..=at]);
+                start = at + 1;
+            }
+        }
+        if start < fields.len() {
+            parts.push(&fields[start..]);
+        }
+        parts
+    }
+
+    fn is_simple_field(&self, field: &Field) -> bool {
+        match field {
+            Field::Item(value) => self.is_simple(value),
+            Field::Pair(key, value) => self.is_simple(key) && self.is_simple(value),
+        }
+    }
+
     fn table(&mut self, expr: &Expr, fields: &[Field]) -> Code {
         let pairs = fields
             .iter()
@@ -339,10 +371,11 @@ impl Lowering<'_> {
             }
             return self.helper("\x01array", expr.line, Vec::new(), args);
         }
-        let chunks = fields.chunks(FIELDS_AT_ONCE).len();
+        let parts = self.parts_of(fields);
+        let chunks = parts.len();
         let mut table: Option<Code> = None;
         let mut last = 0;
-        for (number, chunk) in fields.chunks(FIELDS_AT_ONCE).enumerate() {
+        for (number, chunk) in parts.into_iter().enumerate() {
             let (helper, mut args) = match table.take() {
                 None => {
                     let sizes = vec![emit::number(items as f64), emit::number(pairs as f64)];
