@@ -49,7 +49,7 @@ macro_rules! words {
 }
 
 words! {
-    And = "and", Break = "break", Do = "do", Else = "else", ElseIf = "elseif", EndWord = "end",
+    And = "and", Break = "break", Do = "do", Else = "else", ElseIf = "elseif", End = "end",
     False = "false", For = "for", Function = "function", If = "if", In = "in", Local = "local",
     Nil = "nil", Not = "not", Or = "or", Repeat = "repeat", Return = "return", Then = "then",
     True = "true", Until = "until", While = "while",

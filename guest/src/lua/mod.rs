@@ -35,6 +35,8 @@ mod reply;
 mod site;
 mod state;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 pub use engine::{Lua, Port, Script, Step};
 pub use errors::Failure;

@@ -289,7 +289,7 @@ impl Parser<'_> {
     fn block_ends(&self) -> bool {
         matches!(
             self.current.token,
-            Token::End | Token::Word(Word::Else | Word::ElseIf | Word::EndWord | Word::Until)
+            Token::End | Token::Word(Word::Else | Word::ElseIf | Word::End | Word::Until)
         )
     }
 
@@ -346,13 +346,13 @@ impl Parser<'_> {
                 let condition = self.expression()?;
                 self.expect(Token::Word(Word::Do))?;
                 let body = self.loop_block()?;
-                self.expect_closing(Token::Word(Word::EndWord), Token::Word(word), line)?;
+                self.expect_closing(Token::Word(Word::End), Token::Word(word), line)?;
                 StatementKind::While(condition, body)
             }
             Word::Do => {
                 self.advance()?;
                 let body = self.block()?;
-                self.expect_closing(Token::Word(Word::EndWord), Token::Word(word), line)?;
+                self.expect_closing(Token::Word(Word::End), Token::Word(word), line)?;
                 StatementKind::Do(body)
             }
             Word::For => self.for_statement(line)?,
@@ -417,7 +417,7 @@ impl Parser<'_> {
         } else {
             None
         };
-        self.expect_closing(Token::Word(Word::EndWord), Token::Word(Word::If), line)?;
+        self.expect_closing(Token::Word(Word::End), Token::Word(Word::If), line)?;
         Ok(StatementKind::If(arms, otherwise))
     }
 
@@ -464,7 +464,7 @@ impl Parser<'_> {
             _ => return Err(self.error("'=' or 'in' expected")),
         };
         self.scope().locals.truncate(outer);
-        self.expect_closing(Token::Word(Word::EndWord), Token::Word(Word::For), line)?;
+        self.expect_closing(Token::Word(Word::End), Token::Word(Word::For), line)?;
         Ok(statement)
     }
 
@@ -838,11 +838,7 @@ impl Parser<'_> {
         self.enter_scope(arg.as_slice());
         self.expect(Token::Char(b')'))?;
         let body = self.block()?;
-        self.expect_closing(
-            Token::Word(Word::EndWord),
-            Token::Word(Word::Function),
-            line,
-        )?;
+        self.expect_closing(Token::Word(Word::End), Token::Word(Word::Function), line)?;
         Ok(self.close_function(params, arg, body))
     }
 }

@@ -162,7 +162,7 @@ impl<'gc> Decoder<'_, 'gc, '_> {
                 open.pop();
             }
             self.call.spend(1);
-            if self.at % 256 == 0 {
+            if self.at.is_multiple_of(256) {
                 self.call.reserve(0)?;
             }
         }

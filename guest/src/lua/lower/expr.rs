@@ -264,8 +264,14 @@ impl Lowering<'_> {
         let strings = left_kinds.is(Kinds::STRING) && right_kinds.is(Kinds::STRING);
         let (is_left_simple, is_right_simple) = (self.is_simple(left), self.is_simple(right));
         let names = vec![self.label(left), self.label(right)];
-        let left = self.expr(left);
-        let right = self.expr(right);
+        // A numeral on the left is a constant of 5.1's only after what is on the right.
+        let (left, right) = if matches!(left.kind, ExprKind::Number(_)) {
+            let right = self.expr(right);
+            (self.expr(left), right)
+        } else {
+            let left = self.expr(left);
+            (left, self.expr(right))
+        };
         let native = match operator {
             Binary::Add if numbers => Some(BinaryOperator::Add),
             Binary::Sub if numbers => Some(BinaryOperator::Sub),
