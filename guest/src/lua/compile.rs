@@ -72,7 +72,7 @@ pub fn compile<'gc>(
     })?;
     let types = infer::infer(&tree, mode);
     let chunk = state.shared().chunks.borrow_mut().reserve();
-    let lowered = lower::lower(&tree, &types, chunk);
+    let lowered = lower::lower(&tree, types, chunk);
     let too_large = |_: Option<CompileError>| {
         let mut text = position(name, 1);
         text.extend_from_slice(b"function or expression too complex");

@@ -2,7 +2,7 @@
 //! are known to be numbers, the VM's own instructions do.
 
 use super::ast::{
-    Binary, Block, Chunk, Expr, ExprKind, Field, Function, StatementKind, Unary, VarId,
+    Binary, Block, Chunk, Expr, ExprKind, Field, Function, StatementKind, Unary, Var, VarId,
 };
 use super::kinds::Kinds;
 use super::lib::{self, Known};
@@ -21,6 +21,8 @@ pub enum Mode {
 pub struct Types {
     mode: Mode,
     vars: Vec<Kinds>,
+    /// Variables that are numbers at the place at hand, because a comparison has shown it.
+    proved: Vec<VarId>,
     /// Functions around the expression at hand.
     depth: usize,
 }
@@ -30,6 +32,7 @@ pub fn infer(chunk: &Chunk, mode: Mode) -> Types {
     let mut types = Types {
         mode,
         vars: vec![Kinds::NONE; chunk.vars.len()],
+        proved: Vec::new(),
         depth: 0,
     };
     loop {
@@ -81,6 +84,7 @@ impl Types {
             ExprKind::String(_) => Kinds::STRING,
             ExprKind::Function(_) => Kinds::FUNCTION,
             ExprKind::Table(_) => Kinds::TABLE,
+            ExprKind::Local(var) if self.proved.contains(var) => Kinds::NUMBER,
             ExprKind::Local(var) => self.vars[*var],
             ExprKind::Paren(inner) => self.kinds(inner, depth),
             ExprKind::Call(function, _) => match self.known(function, depth) {
@@ -118,6 +122,44 @@ impl Types {
                     _ => calculated(left, right, Kinds::NUMBER),
                 }
             }
+        }
+    }
+
+    /// How many variables are proved: for [`Types::forget`].
+    pub fn proved(&self) -> usize {
+        self.proved.len()
+    }
+
+    /// Takes back what was proved since: it held in a block that has ended.
+    pub fn forget(&mut self, count: usize) {
+        self.proved.truncate(count);
+    }
+
+    /// Learns from a condition that was evaluated without an error: what compares with a number is
+    /// one. It stays one where nothing is ever assigned to it.
+    pub fn prove(&mut self, condition: &Expr, vars: &[Var], depth: usize) {
+        match &condition.kind {
+            ExprKind::Paren(inner) | ExprKind::Unary(Unary::Not, inner) => {
+                self.prove(inner, vars, depth);
+            }
+            // The right side may not have been evaluated.
+            ExprKind::And(left, _) | ExprKind::Or(left, _) => self.prove(left, vars, depth),
+            ExprKind::Binary(
+                Binary::Less | Binary::AtMost | Binary::Greater | Binary::AtLeast,
+                left,
+                right,
+            ) => {
+                for (one, other) in [(left, right), (right, left)] {
+                    if let ExprKind::Local(var) = one.kind
+                        && !vars[var].reassigned
+                        && !self.kinds(one, depth).is(Kinds::NUMBER)
+                        && self.kinds(other, depth).is(Kinds::NUMBER)
+                    {
+                        self.proved.push(var);
+                    }
+                }
+            }
+            _ => {}
         }
     }
 

@@ -76,7 +76,7 @@ struct Current {
 
 struct Lowering<'c> {
     vars: &'c [Var],
-    types: &'c Types,
+    types: Types,
     chunk_number: usize,
     sites: Vec<Site>,
     /// The cells that are used, and the variables that stand for them.
@@ -92,7 +92,7 @@ struct Lowering<'c> {
 }
 
 /// Lowers a chunk.
-pub fn lower(chunk: &Chunk, types: &Types, chunk_number: usize) -> Lowered {
+pub fn lower(chunk: &Chunk, types: Types, chunk_number: usize) -> Lowered {
     let mut lowering = Lowering {
         vars: &chunk.vars,
         types,

@@ -33,6 +33,13 @@ enum Target {
 impl Lowering<'_> {
     /// A block. A return stands at its end only.
     pub(super) fn block(&mut self, block: &Block) -> VmBlock<Text> {
+        let proved = self.types.proved();
+        let lowered = self.statements(block);
+        self.types.forget(proved);
+        lowered
+    }
+
+    fn statements(&mut self, block: &Block) -> VmBlock<Text> {
         let mut lines = Vec::with_capacity(block.statements.len());
         let mut return_statement = None;
         let mut end = self.here();
@@ -292,6 +299,10 @@ impl Lowering<'_> {
             return VmStatement::Do(emit::block(Vec::new(), self.here()));
         };
         let (code, mut prelude, _) = self.condition(condition, true);
+        if depth == 0 {
+            let functions = self.depth();
+            self.types.prove(condition, self.vars, functions);
+        }
         out.append(&mut prelude);
         let first = self.block(body);
         let mut statement = IfStatement {
