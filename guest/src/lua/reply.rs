@@ -437,7 +437,9 @@ pub fn argument<'gc>(value: Value<'gc>, out: &mut Vec<u8>) -> bool {
         Value::String(text) => out.extend_from_slice(text.as_bytes()),
         Value::Number(number) => {
             let whole = number as i64;
-            if whole as f64 == number && number.abs() < 9e18 {
+            if number.is_nan() {
+                out.extend_from_slice(super::number::not_finite(number));
+            } else if whole as f64 == number && number.abs() < 9e18 {
                 out.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());
             } else {
                 out.extend_from_slice(crate::value::number::format_double(number).as_bytes());
