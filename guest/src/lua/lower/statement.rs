@@ -189,7 +189,10 @@ impl Lowering<'_> {
     /// A part of a target: as it is, or evaluated into a variable before what follows.
     fn part(&mut self, part: &Expr, temps: &mut Vec<Line>) -> Code {
         let code = self.expr(part);
-        if self.is_simple(part) {
+        // Lua reads a local where it is used, but what belongs to a function around it here.
+        let is_early = matches!(part.kind, ExprKind::Local(var)
+            if self.vars[var].reassigned && self.vars[var].depth < self.depth());
+        if self.is_simple(part) && !is_early {
             return code;
         }
         let temp = self.temp();
