@@ -4,7 +4,7 @@
 use super::{
     SessionHandler, append_only, client_command, cluster, command, config, connection, debug, info,
     latency, lolwut, memory_command, modules, monitor, pause, persistence, pubsub, replica,
-    replication, shutdown, slowlog, transactions,
+    replication, script, shutdown, slowlog, transactions,
 };
 use crate::commands::table::{COMMANDS, COUNT, CommandSpec};
 use crate::commands::{
@@ -59,6 +59,7 @@ static HANDLERS: [Option<Handler>; COUNT] = {
     session(&mut table, shutdown::HANDLERS);
     session(&mut table, slowlog::HANDLERS);
     session(&mut table, persistence::HANDLERS);
+    session(&mut table, script::HANDLERS);
     table
 };
 

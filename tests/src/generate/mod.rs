@@ -9,6 +9,7 @@ mod geo;
 mod hashes;
 mod hyperloglog;
 mod lists;
+mod scripting;
 mod sets;
 mod sort;
 mod sorted_sets;
@@ -50,6 +51,7 @@ const FAMILIES: &[Family] = &[
     hashes::FAMILY,
     hyperloglog::FAMILY,
     lists::FAMILY,
+    scripting::FAMILY,
     sets::FAMILY,
     sort::FAMILY,
     sorted_sets::FAMILY,
