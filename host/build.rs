@@ -1,7 +1,7 @@
 //! Compiles the guest to a WebAssembly component and that to native code, for the library to embed.
 //!
-//! Owns the nested cargo and the compiler's settings that do not matter at run time. Knows nothing
-//! of what the component does.
+//! Owns the nested cargo, the compiler's settings that do not matter at run time, and where the engine's
+//! constants lie. Knows nothing of what the component does.
 
 #![allow(
     clippy::print_stdout,
@@ -11,10 +11,12 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 #[path = "src/tuning.rs"]
 #[allow(dead_code, reason = "the stack's size matters at run time only")]
@@ -63,10 +65,134 @@ fn build() -> Result<()> {
             component.display()
         )
     })?;
-    let code = precompile(&wasm)?;
     fs::write(out.join("petridis.wasm"), &wasm)?;
-    fs::write(out.join("petridis.cwasm"), &code)?;
+    let mut hasher = DefaultHasher::new();
+    wasm.hash(&mut hasher);
+    let mut code = wasm;
+    let constants = take_constants(&mut code).context("the component's data segments")?;
+    fs::write(out.join("petridis.cwasm"), precompile(&code)?)?;
+    fs::write(out.join("constants.bin"), &constants.bytes)?;
+    fs::write(
+        out.join("layout.rs"),
+        format!(
+            "/// Where the constants lie in the memory.\n\
+             const CONSTANTS_START: usize = {};\n\
+             /// Differs from build to build of the engine.\n\
+             const FINGERPRINT: u64 = {};\n",
+            constants.start,
+            hasher.finish()
+        ),
+    )?;
     Ok(())
+}
+
+/// What a module has in its memory from the start, by whole pages.
+struct Constants {
+    start: usize,
+    bytes: Vec<u8>,
+}
+
+/// Takes the data segments out of the component's one large module. The host lays them into every new
+/// memory by mapping them; the module would copy them.
+fn take_constants(component: &mut [u8]) -> Result<Constants> {
+    const PREAMBLE: usize = 8;
+    const CORE_MODULE: u8 = 1;
+    const DATA: u8 = 11;
+    const CUSTOM: u8 = 0;
+    let largest = sections(component, PREAMBLE..component.len())?
+        .into_iter()
+        .filter(|section| section.id == CORE_MODULE)
+        .max_by_key(|section| section.content.len())
+        .context("there is no module")?;
+    let inside = largest.content.start + PREAMBLE..largest.content.end;
+    let data = sections(component, inside)?
+        .into_iter()
+        .find(|section| section.id == DATA)
+        .context("the module has none")?;
+    let constants = read_segments(&component[data.content.clone()])?;
+    // In their place, of the same length: no segments, and a section that nobody reads.
+    let mut filler = vec![DATA, 1, 0, CUSTOM];
+    let rest = data.content.end - data.whole_start - filler.len() - 5;
+    // Its length in five bytes, whether it needs them or not; its name is empty.
+    filler.extend((0..5).map(|at| (rest >> (7 * at) & 0x7f) as u8 | if at < 4 { 0x80 } else { 0 }));
+    filler.resize(data.content.end - data.whole_start, 0);
+    component[data.whole_start..data.content.end].copy_from_slice(&filler);
+    Ok(constants)
+}
+
+struct Section {
+    id: u8,
+    /// Where it begins, with its id and its length.
+    whole_start: usize,
+    content: Range<usize>,
+}
+
+fn sections(bytes: &[u8], range: Range<usize>) -> Result<Vec<Section>> {
+    let mut sections = Vec::new();
+    let mut at = range.start;
+    while at < range.end {
+        let whole_start = at;
+        let id = bytes[at];
+        at += 1;
+        let length = number(bytes, &mut at)?;
+        sections.push(Section {
+            id,
+            whole_start,
+            content: at..at + length,
+        });
+        at += length;
+    }
+    Ok(sections)
+}
+
+/// Lays out data segments as they come to lie in memory. All have to say where, as a constant.
+fn read_segments(section: &[u8]) -> Result<Constants> {
+    const PAGE: usize = 4096;
+    const ACTIVE: usize = 0;
+    const I32_CONST: u8 = 0x41;
+    const END: u8 = 0x0b;
+    let mut at = 0;
+    let mut constants: Option<Constants> = None;
+    for _ in 0..number(section, &mut at)? {
+        let kind = number(section, &mut at)?;
+        ensure!(
+            kind == ACTIVE && section[at] == I32_CONST,
+            "one is not at a constant place"
+        );
+        at += 1;
+        let place = number(section, &mut at)?;
+        ensure!(section[at] == END, "one is at a place that is computed");
+        at += 1;
+        let length = number(section, &mut at)?;
+        let start = place & !(PAGE - 1);
+        let constants = constants.get_or_insert(Constants {
+            start,
+            bytes: Vec::new(),
+        });
+        ensure!(start >= constants.start, "they are not in order");
+        let from = place - constants.start;
+        let to = from + length;
+        constants
+            .bytes
+            .resize(to.next_multiple_of(PAGE).max(constants.bytes.len()), 0);
+        constants.bytes[from..to].copy_from_slice(&section[at..at + length]);
+        at += length;
+    }
+    constants.context("there is none")
+}
+
+/// A number as WebAssembly writes it. The places of segments are signed there, but never that high.
+fn number(bytes: &[u8], at: &mut usize) -> Result<usize> {
+    let mut number = 0;
+    for shift in (0..35).step_by(7) {
+        let byte = *bytes.get(*at).context("it is cut off")?;
+        *at += 1;
+        number |= usize::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Ok(number);
+        }
+    }
+    bail!("a number is too long")
 }
 
 fn variable(name: &str) -> Result<OsString> {

@@ -13,8 +13,8 @@ use crate::engine::{self, Engine};
 wit_bindgen::generate!({ world: "redis", path: "../wit" });
 
 use exports::petridis::engine::server::{
-    Close, Delivery, Effects, Event, Guest as ServerGuest, Image, LogLevel, LogLine, Options,
-    Transport,
+    Close, Continuation, Delivery, Effects, Event, Guest as ServerGuest, Image, LogLevel, LogLine,
+    Options, Transport,
 };
 
 thread_local! {
@@ -85,6 +85,26 @@ impl ServerGuest for Component {
 
     fn load(image: Vec<u8>) -> Result<u64, String> {
         with_engine(|engine| engine.load(&image))
+    }
+
+    fn conversations() -> Vec<u8> {
+        with_engine(|engine| engine.conversations())
+    }
+
+    fn resume(continuation: Continuation) -> Result<(), String> {
+        with_engine(|engine| {
+            engine.resume(engine::Continuation {
+                now_us: continuation.now_us,
+                seed: continuation.seed,
+                conversations: continuation.conversations,
+                config: continuation.config,
+                facts: continuation.facts,
+            })
+        })
+    }
+
+    fn look(db: u32, request: Vec<u8>) -> Vec<u8> {
+        with_engine(|engine| engine.look(db as usize, &request))
     }
 }
 

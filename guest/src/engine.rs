@@ -5,7 +5,7 @@
 
 use crate::config::Config;
 use crate::keyspace::Keyspace;
-use crate::resp::{Decoded, Limits, Sink as _};
+use crate::resp::{Decoded, Limits, Protocol, Sink as _};
 use crate::session::{self, Buffers, Client, Connection, IMPLICIT, Output, Saved, Server};
 
 pub use crate::session::{Close, Delivery, ImageFile, LogLevel, LogLine, Transport};
@@ -26,6 +26,21 @@ pub struct Options {
     /// Parameters as in redis.conf.
     pub config: Vec<(String, String)>,
     /// What only the host knows, by INFO's field name.
+    pub facts: Vec<(String, String)>,
+}
+
+/// What an engine goes on with in another memory; `wit/engine.wit` explains each field.
+#[derive(Clone, Debug, Default)]
+pub struct Continuation {
+    /// Microseconds since the Unix epoch.
+    pub now_us: u64,
+    /// From now on all chance comes from this number.
+    pub seed: Option<u64>,
+    /// What [`Engine::conversations`] wrote down.
+    pub conversations: Vec<u8>,
+    /// Parameters that are others than they were.
+    pub config: Vec<(String, String)>,
+    /// Facts that are others than they were.
     pub facts: Vec<(String, String)>,
 }
 
@@ -105,7 +120,7 @@ impl Engine {
             );
         }
         self.receive(IMPLICIT, request);
-        let mut replies = self.take_own();
+        let mut replies = self.take_own(IMPLICIT);
         // Nobody can wait here: what would put a server to sleep does not delay a call.
         while self.server.is_paused() || self.server.backlog.contains(&IMPLICIT) {
             if let Some(number) = self.server.persistence.waited_for() {
@@ -113,7 +128,7 @@ impl Engine {
             }
             self.wake_up();
             self.run_backlog();
-            replies.append(&mut self.take_own());
+            replies.append(&mut self.take_own(IMPLICIT));
             if self.server.exit {
                 break;
             }
@@ -124,18 +139,18 @@ impl Engine {
         replies
     }
 
-    /// Takes out what is for the implicit connection and leaves the rest for the next step.
-    fn take_own(&mut self) -> Vec<u8> {
+    /// Takes out what is for one connection and leaves the rest for the next step.
+    fn take_own(&mut self, connection: Connection) -> Vec<u8> {
         let all = self.out.wire.take();
         let sends = std::mem::take(&mut self.out.sends);
-        if sends.iter().all(|send| send.connection == IMPLICIT) {
+        if sends.iter().all(|send| send.connection == connection) {
             return all;
         }
         let mut own = Vec::new();
         self.out.wire.aim(Default::default(), usize::MAX);
         for send in sends {
             let bytes = &all[send.start as usize..][..send.length as usize];
-            if send.connection == IMPLICIT {
+            if send.connection == connection {
                 own.extend_from_slice(bytes);
             } else {
                 self.out.sends.push(Delivery {
@@ -398,11 +413,11 @@ impl Engine {
     /// Ends a sleep.
     fn wake_up(&mut self) {
         self.server.asleep_until_us = None;
-        self.resume();
+        self.resume_replies();
     }
 
     /// Sends the replies that were held back.
-    fn resume(&mut self) {
+    fn resume_replies(&mut self) {
         let held: Vec<Connection> = self
             .server
             .clients
@@ -439,7 +454,7 @@ impl Engine {
                 client.held_reply = wire.take();
             }
         }
-        self.resume();
+        self.resume_replies();
         self.run_backlog();
     }
 
@@ -457,6 +472,65 @@ impl Engine {
         loaded
             .map(|loaded| loaded.keys)
             .map_err(|refused| refused.to_string())
+    }
+
+    /// Writes down who is connected and what is under way with each, see `wit/engine.wit`.
+    pub fn conversations(&self) -> Vec<u8> {
+        self.server.conversations()
+    }
+
+    /// Goes on with the memory of another engine, or of an earlier time; fails with a sentence about a
+    /// parameter.
+    pub fn resume(&mut self, continuation: Continuation) -> Result<(), String> {
+        let server = &mut self.server;
+        self.out = Output::default();
+        server.keyspace.set_now_us(continuation.now_us);
+        server.config.start_with(&continuation.config)?;
+        server.listen_to_events();
+        server.remember_accesses();
+        server.name_removals();
+        if let Some(seed) = continuation.seed {
+            server.rng = fastrand::Rng::with_seed(seed);
+        }
+        for (name, value) in continuation.facts {
+            server.facts.retain(|(known, _)| *known != name);
+            server.facts.push((name, value));
+        }
+        server.take_up(&continuation.conversations);
+        // Nothing is waited for any more.
+        self.resume_replies();
+        Ok(())
+    }
+
+    /// Runs requests that only look, on a connection in RESP3 that nobody gets to know of.
+    pub fn look(&mut self, db: usize, request: &[u8]) -> Vec<u8> {
+        let server = &mut self.server;
+        let Some(connection) = (0..IMPLICIT).find(|free| server.clients.get(*free).is_none())
+        else {
+            return Vec::new();
+        };
+        let client = Client {
+            is_implicit: true,
+            protocol: Protocol::Resp3,
+            db: db.min(server.keyspace.databases() - 1),
+            authenticated: true,
+            no_touch: true,
+            ..Client::default()
+        };
+        let unseen = server.hide();
+        server.clients.put_back(connection, client);
+        self.run_requests(connection, request);
+        let mut replies = self.take_own(connection);
+        let server = &mut self.server;
+        if let Some(client) = server.clients.get_mut(connection) {
+            // Nobody waits here, whoever else may have to.
+            replies.append(&mut client.held_reply);
+        }
+        server.forget(connection);
+        server.backlog.retain(|waiting| *waiting != connection);
+        server.closes.retain(|close| close.connection != connection);
+        server.show(unseen);
+        replies
     }
 
     fn run_backlog(&mut self) {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::park;
+use crate::snapshot::Snapshot;
 
 /// A running Redis server. Stops when it is dropped.
 ///
@@ -89,6 +90,13 @@ impl ServerBuilder {
         }
     }
 
+    /// Begins as a fork of a snapshot; see [`crate::ServerBuilder::snapshot`].
+    pub fn snapshot(self, snapshot: &Snapshot) -> Self {
+        Self {
+            inner: self.inner.snapshot(snapshot),
+        }
+    }
+
     /// Starts the server. It accepts connections when this returns.
     ///
     /// # Errors
@@ -139,6 +147,47 @@ impl Server {
     /// The number that all chance in this server comes from.
     pub fn seed(&self) -> u64 {
         self.inner.seed()
+    }
+
+    /// A server that begins with what a snapshot holds, on a free port of 127.0.0.1.
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::ServerBuilder::start`].
+    pub fn fork(snapshot: &Snapshot) -> Result<Self, Error> {
+        Self::builder().snapshot(snapshot).start()
+    }
+
+    /// Where its time comes from; see [`crate::Server::clock`].
+    pub fn clock(&self) -> &Clock {
+        self.inner.clock()
+    }
+
+    /// An image of everything that the engine holds; see [`crate::Server::snapshot`].
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::Server::snapshot`].
+    pub fn snapshot(&self) -> Result<Snapshot, Error> {
+        park::run(self.inner.snapshot())
+    }
+
+    /// Goes back to a snapshot; see [`crate::Server::restore`].
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::Server::restore`].
+    pub fn restore(&self, snapshot: &Snapshot) -> Result<(), Error> {
+        park::run(self.inner.restore(snapshot))
+    }
+
+    /// As [`Server::restore`], but time goes on.
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::Server::restore`].
+    pub fn restore_keeping_clock(&self, snapshot: &Snapshot) -> Result<(), Error> {
+        park::run(self.inner.restore_keeping_clock(snapshot))
     }
 
     /// Stops it and waits until its sockets are closed.

@@ -2,6 +2,7 @@
 //!
 //! Owns the order of a turn and the time of the next one. Knows nothing of sockets and RESP.
 
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -12,7 +13,7 @@ use bytes::Bytes;
 use tokio::time::{Instant as TokioInstant, Sleep};
 
 use crate::bindings::{Delivery, Effects, Event, Image};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timepiece};
 use crate::error::Error;
 use crate::files;
 use crate::instance::{Instance, log};
@@ -35,13 +36,31 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 /// Runs one engine for the connections of a hub.
 pub(crate) struct Driver {
     instance: Instance,
-    clock: Clock,
     hub: Rc<Hub>,
+    /// What the server's owner wants done between two turns.
+    errands: Rc<Errands>,
     /// The batch of the current turn; its buffers and the hub's alternate.
     batch: Batch,
     /// When the engine wants the next turn at the latest.
     wake_at_us: Option<u64>,
     alarm: Alarm,
+}
+
+/// Something to do with the engine between two turns.
+pub(crate) type Errand = Box<dyn FnOnce(&mut Instance) + Send>;
+
+/// Errands that wait for the next turn.
+#[derive(Default)]
+pub(crate) struct Errands(RefCell<Vec<Errand>>);
+
+impl Errands {
+    pub(crate) fn push(&self, errand: Errand) {
+        self.0.borrow_mut().push(errand);
+    }
+
+    fn take(&self) -> Vec<Errand> {
+        self.0.take()
+    }
 }
 
 /// What follows a turn.
@@ -52,11 +71,11 @@ enum Next {
 }
 
 impl Driver {
-    pub(crate) fn new(instance: Instance, clock: Clock, hub: Rc<Hub>) -> Self {
+    pub(crate) fn new(instance: Instance, hub: Rc<Hub>, errands: Rc<Errands>) -> Self {
         Self {
             instance,
-            clock,
             hub,
+            errands,
             batch: Batch::default(),
             wake_at_us: None,
             alarm: Alarm::default(),
@@ -65,7 +84,7 @@ impl Driver {
 
     /// Runs until the engine or the hub's owner wants it to end.
     pub(crate) async fn run(mut self) -> Result<(), Error> {
-        if let Clock::Manual(clock) = &self.clock {
+        if let Clock::Manual(clock) = self.instance.clock() {
             let mut moved = clock.watch();
             let hub = self.hub.clone();
             tokio::task::spawn_local(async move {
@@ -95,16 +114,36 @@ impl Driver {
         if self.hub.poll_due(cx).is_ready() {
             return Poll::Ready(());
         }
-        match (self.wake_at_us, &self.clock) {
-            // A manual clock wakes the hub when it is moved.
-            (None, _) | (_, Clock::Manual(_)) => Poll::Pending,
-            (Some(at_us), Clock::System) => self.alarm.poll(cx, at_us, &self.clock),
+        match self.wake_at_us {
+            None => Poll::Pending,
+            Some(at_us) => self.alarm.poll(cx, at_us, self.instance.time()),
         }
     }
 
+    /// Does what the server's owner wants done.
+    fn run_errands(&mut self) -> Result<(), Error> {
+        for errand in self.errands.take() {
+            errand(&mut self.instance);
+            // It may be another time now.
+            self.alarm = Alarm::default();
+            if !self.instance.is_alive() {
+                self.begin_anew()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The engine has failed, and with it everything that its clients knew.
+    fn begin_anew(&mut self) -> Result<(), Error> {
+        self.hub.close_all(FAREWELL);
+        self.wake_at_us = None;
+        self.instance.revive()
+    }
+
     fn turn(&mut self) -> Result<Next, Error> {
+        self.run_errands()?;
         self.hub.take(&mut self.batch);
-        let now_us = self.clock.now_us();
+        let now_us = self.instance.time().now_us();
         match self
             .instance
             .step(now_us, &self.batch.events, &self.batch.bytes)
@@ -116,9 +155,7 @@ impl Driver {
             }
             Err(Error::Trapped(_)) => {
                 self.batch.clear();
-                self.hub.close_all(FAREWELL);
-                self.wake_at_us = None;
-                self.instance.revive()?;
+                self.begin_anew()?;
                 Ok(Next::Again)
             }
             Err(error) => Err(error),
@@ -215,19 +252,20 @@ struct Alarm {
 }
 
 impl Alarm {
-    fn poll(&mut self, cx: &mut Context<'_>, at_us: u64, clock: &Clock) -> Poll<()> {
+    fn poll(&mut self, cx: &mut Context<'_>, at_us: u64, time: &Timepiece) -> Poll<()> {
         loop {
             if self
                 .rings_at_us
                 .is_none_or(|rings_at_us| at_us < rings_at_us)
             {
-                let now_us = clock.now_us();
-                let Some(delay_us) = at_us.checked_sub(now_us).filter(|delay_us| *delay_us > 0)
-                else {
+                if at_us <= time.now_us() {
                     return Poll::Ready(());
+                }
+                let Some(delay) = time.delay_until(at_us) else {
+                    // Whoever moves it wakes the driver.
+                    return Poll::Pending;
                 };
-                let delay = Duration::from_micros(delay_us).min(LONGEST_SLEEP);
-                let deadline = TokioInstant::now() + delay;
+                let deadline = TokioInstant::now() + delay.min(LONGEST_SLEEP);
                 match &mut self.sleep {
                     Some(sleep) => sleep.as_mut().reset(deadline),
                     None => self.sleep = Some(Box::pin(tokio::time::sleep_until(deadline))),
@@ -269,12 +307,12 @@ mod tests {
         on_a_runtime(async {
             let clock = ManualClock::default();
             let setup = Setup {
-                clock: clock.clone().into(),
+                clock: Some(clock.clone().into()),
                 ..Setup::default()
             };
-            let instance = Instance::with(setup.clone()).expect("an instance");
+            let instance = Instance::with(setup).expect("an instance");
             let hub = Rc::new(Hub::default());
-            let driver = Driver::new(instance, setup.clock, hub.clone());
+            let driver = Driver::new(instance, hub.clone(), Rc::default());
             let running = tokio::task::spawn_local(driver.run());
             tokio::time::sleep(Duration::from_millis(20)).await;
             let idle = hub.turns();
@@ -293,17 +331,17 @@ mod tests {
     #[test]
     fn an_alarm_rings_in_time_also_when_it_is_moved() {
         on_a_runtime(async {
-            let clock = Clock::System;
+            let clock = Timepiece::new(Clock::System);
             let mut alarm = Alarm::default();
             let start = Instant::now();
             let later_us = clock.now_us() + 60_000_000;
             let sooner_us = clock.now_us() + 30_000;
             poll_fn(|cx| {
-                assert!(alarm.poll(cx, later_us, &Clock::System).is_pending());
+                assert!(alarm.poll(cx, later_us, &clock).is_pending());
                 Poll::Ready(())
             })
             .await;
-            poll_fn(|cx| alarm.poll(cx, sooner_us, &Clock::System)).await;
+            poll_fn(|cx| alarm.poll(cx, sooner_us, &clock)).await;
             let took = start.elapsed();
             assert!(took >= Duration::from_millis(29), "{took:?}");
             assert!(took < Duration::from_secs(10), "{took:?}");

@@ -23,6 +23,9 @@ pub enum Error {
     /// An image of the data could not be made; the sentence says why.
     #[error("the data can't be saved: {0}")]
     Save(String),
+    /// A snapshot could not be made, saved or read; the sentence says why.
+    #[error("snapshot: {0}")]
+    Snapshot(String),
     /// A listening socket could not be opened.
     #[error("cannot listen on {address}: {reason}")]
     Listen {

@@ -8,13 +8,14 @@
 // version, settings and the processor's features before it uses them.
 #![allow(unsafe_code)]
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
 use crate::bindings::RedisPre;
 use crate::error::Error;
+use crate::memory::{Memories, Still};
 use crate::sandbox::{self, Sandbox};
 use crate::tuning;
 
@@ -25,6 +26,8 @@ static CODE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/petridis.cwasm"))
 pub(crate) struct Image {
     pub(crate) engine: Engine,
     pub(crate) redis: RedisPre<Sandbox>,
+    /// What the memory of a new instance begins with.
+    pub(crate) initial: Arc<Still>,
 }
 
 /// The engine as a WebAssembly component: what `petridis component` writes, for any runtime that
@@ -43,11 +46,15 @@ pub(crate) fn shared() -> Result<&'static Image, Error> {
 }
 
 fn load() -> wasmtime::Result<Image> {
-    let engine = Engine::new(&tuning::config())?;
+    let engine = Engine::new(tuning::config().with_host_memory(Arc::new(Memories)))?;
     // SAFETY: see the head of this file.
     let component = unsafe { Component::deserialize(&engine, CODE)? };
     let mut linker = Linker::new(&engine);
     sandbox::link(&mut linker, &component)?;
     let redis = RedisPre::new(linker.instantiate_pre(&component)?)?;
-    Ok(Image { engine, redis })
+    Ok(Image {
+        engine,
+        redis,
+        initial: Arc::new(Still::initial()?),
+    })
 }

@@ -1,4 +1,5 @@
-//! One engine in one sandbox: started, stepped, called, and replaced when it fails.
+//! One engine in one sandbox: started, stepped, called, taken back to a snapshot, and replaced when it
+//! fails.
 //!
 //! Owns the store and the order of calls. Knows nothing of sockets.
 
@@ -7,11 +8,13 @@ use std::sync::Arc;
 
 use wasmtime::Store;
 
-use crate::bindings::{Effects, Event, LogLevel, LogLine, Options, Redis};
-use crate::clock::Clock;
+use crate::bindings::{Continuation, Effects, Event, LogLevel, LogLine, Options, Redis};
+use crate::clock::{Clock, Timepiece};
 use crate::error::Error;
 use crate::image;
+use crate::memory::{self, Memory, Still};
 use crate::sandbox::Sandbox;
+use crate::snapshot::Snapshot;
 
 /// Bytes of linear memory that an engine may fill if nothing else is said: 3584 MiB.
 pub const DEFAULT_MEMORY_CEILING: u64 = 3584 << 20;
@@ -33,6 +36,8 @@ const TICK_US: u64 = 1000;
 /// ```
 pub struct Instance {
     setup: Setup,
+    time: Timepiece,
+    seed: u64,
     /// None after the engine failed, until the next call.
     live: Option<Live>,
     /// The time the engine was last told.
@@ -42,30 +47,44 @@ pub struct Instance {
 struct Live {
     store: Store<Sandbox>,
     redis: Redis,
+    memory: Memory,
 }
 
 /// What an engine is started with, each time.
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
-    pub(crate) clock: Clock,
-    pub(crate) seed: u64,
+    /// The system's without it, or one like the origin's.
+    pub(crate) clock: Option<Clock>,
+    /// The origin's without it, or a random one.
+    pub(crate) seed: Option<u64>,
     pub(crate) memory_ceiling: u64,
     pub(crate) config: Vec<(String, String)>,
     pub(crate) facts: Vec<(String, String)>,
     /// Data to begin with.
     pub(crate) image: Option<Arc<[u8]>>,
+    /// What it is a fork of.
+    pub(crate) origin: Option<Snapshot>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
         Self {
-            clock: Clock::System,
-            seed: random_seed(),
+            clock: None,
+            seed: None,
             memory_ceiling: DEFAULT_MEMORY_CEILING,
             config: Vec::new(),
             facts: Vec::new(),
             image: None,
+            origin: None,
         }
+    }
+}
+
+impl Setup {
+    /// Has it begin as a fork.
+    pub(crate) fn fork(&mut self, origin: &Snapshot) {
+        self.memory_ceiling = origin.memory_ceiling();
+        self.origin = Some(origin.clone());
     }
 }
 
@@ -84,13 +103,13 @@ pub struct InstanceBuilder {
 impl InstanceBuilder {
     /// All chance in the engine comes from this number; without it, from a random one.
     pub fn seed(mut self, seed: u64) -> Self {
-        self.setup.seed = seed;
+        self.setup.seed = Some(seed);
         self
     }
 
     /// Where the time comes from; without it, from the system.
     pub fn clock(mut self, clock: impl Into<Clock>) -> Self {
-        self.setup.clock = clock.into();
+        self.setup.clock = Some(clock.into());
         self
     }
 
@@ -110,6 +129,13 @@ impl InstanceBuilder {
     /// Begins with the data of an image in the format of Redis's `dump.rdb`.
     pub fn load(mut self, image: impl Into<Arc<[u8]>>) -> Self {
         self.setup.image = Some(image.into());
+        self
+    }
+
+    /// Begins as a fork of a snapshot: with its data, its parameters but for those given here, and, if no
+    /// clock is given, at its instant.
+    pub fn snapshot(mut self, snapshot: &Snapshot) -> Self {
+        self.setup.fork(snapshot);
         self
     }
 
@@ -139,13 +165,25 @@ impl Instance {
         InstanceBuilder::default()
     }
 
-    pub(crate) fn with(setup: Setup) -> Result<Self, Error> {
+    pub(crate) fn with(mut setup: Setup) -> Result<Self, Error> {
+        let origin = setup.origin.take();
+        let time = match (setup.clock.take(), &origin) {
+            (Some(clock), _) => Timepiece::new(clock),
+            (None, Some(origin)) => origin.time(),
+            (None, None) => Timepiece::new(Clock::System),
+        };
+        let seed = setup.seed.or(origin.as_ref().map(Snapshot::seed));
         let mut instance = Self {
+            time,
+            seed: seed.unwrap_or_else(random_seed),
             setup,
             live: None,
             told_us: 0,
         };
-        instance.revive()?;
+        match &origin {
+            None => instance.revive()?,
+            Some(origin) => instance.begin_as(origin)?,
+        }
         if let Some(image) = instance.setup.image.take() {
             let keys = instance.load(&image)?;
             tracing::info!("{keys} keys loaded");
@@ -155,7 +193,20 @@ impl Instance {
 
     /// The number that all chance in this engine comes from.
     pub fn seed(&self) -> u64 {
-        self.setup.seed
+        self.seed
+    }
+
+    /// Where its time comes from. A fork of an instance with a manual clock has one of its own.
+    pub fn clock(&self) -> &Clock {
+        self.time.clock()
+    }
+
+    pub(crate) fn time(&self) -> &Timepiece {
+        &self.time
+    }
+
+    pub(crate) fn time_mut(&mut self) -> &mut Timepiece {
+        &mut self.time
     }
 
     /// Answers every complete request in `request`, which is RESP: arrays of bulk strings, or
@@ -169,7 +220,7 @@ impl Instance {
     /// [`Error::Trapped`] if the engine failed. All data is gone then; the next call is answered
     /// by a clean engine. What a command answers, errors included, is no error here.
     pub fn execute(&mut self, request: &[u8]) -> Result<Vec<u8>, Error> {
-        let now_us = self.setup.clock.now_us();
+        let now_us = self.time.now_us();
         self.revive_at(now_us)?;
         if now_us >= self.told_us.saturating_add(TICK_US) {
             let effects = self.step(now_us, &[], &[])?;
@@ -224,26 +275,19 @@ impl Instance {
 
     /// Puts a clean engine in place of one that failed; does nothing if there is one.
     pub(crate) fn revive(&mut self) -> Result<(), Error> {
-        self.revive_at(self.setup.clock.now_us())
+        self.revive_at(self.time.now_us())
     }
 
     fn revive_at(&mut self, now_us: u64) -> Result<(), Error> {
         if self.live.is_some() {
             return Ok(());
         }
-        let image = image::shared()?;
-        let setup = &self.setup;
-        let mut store = Store::new(&image.engine, Sandbox::new(setup.memory_ceiling));
-        store.limiter(|sandbox| &mut sandbox.limits);
-        let redis = image
-            .redis
-            .instantiate(&mut store)
-            .map_err(|error| Error::Image(format!("no memory for another instance: {error:#}")))?;
-        self.live = Some(Live { store, redis });
+        self.live = Some(self.inhabit(&image::shared()?.initial)?);
         self.told_us = now_us;
+        let setup = &self.setup;
         let options = Options {
             now_us,
-            seed: setup.seed,
+            seed: self.seed,
             memory_ceiling: setup.memory_ceiling,
             config: setup.config.clone(),
             facts: setup.facts.clone(),
@@ -256,6 +300,136 @@ impl Instance {
         started.map_err(|sentence| {
             self.live = None;
             Error::Config(sentence)
+        })
+    }
+
+    /// Makes an engine whose memory begins with that.
+    fn inhabit(&self, still: &Arc<Still>) -> Result<Live, Error> {
+        let image = image::shared()?;
+        let mut store = Store::new(&image.engine, Sandbox::new(self.setup.memory_ceiling));
+        store.limiter(|sandbox| &mut sandbox.limits);
+        let made = memory::make(still, || image.redis.instantiate(&mut store));
+        let (redis, memory) = made
+            .map_err(|error| Error::Image(format!("no memory for another instance: {error:#}")))?;
+        Ok(Live {
+            store,
+            redis,
+            memory,
+        })
+    }
+
+    /// An image of everything: data, parameters, functions, statistics, time and chance. What it holds is
+    /// never changed again; any number of instances can go back to it or begin with it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Snapshot`] where there is no memory for it.
+    pub fn snapshot(&mut self) -> Result<Snapshot, Error> {
+        self.revive()?;
+        let Some(live) = &mut self.live else {
+            return Err(Error::Trapped("it was not started again".to_owned()));
+        };
+        let still = live.memory.still(&mut live.store);
+        let still = still.map_err(|error| Error::Snapshot(error.to_string()))?;
+        let setup = Setup {
+            seed: Some(self.seed),
+            ..self.setup.clone()
+        };
+        Ok(Snapshot::new(
+            still,
+            self.time.apart(self.told_us),
+            self.told_us,
+            setup,
+        ))
+    }
+
+    /// Goes back to a snapshot, of this instance or another one. The time is the snapshot's again, so that
+    /// times to live mean the same after each restore.
+    ///
+    /// Conversations go on: a connection keeps its protocol version, database, name, what it listens to
+    /// and what it has queued. Who watches a key will not have their `EXEC`; who waits for one looks again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Image`] where there is no memory for it; everything is as it was then.
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
+        self.go_back(snapshot, None)
+    }
+
+    /// As [`Instance::restore`], but time goes on.
+    ///
+    /// # Errors
+    ///
+    /// As [`Instance::restore`].
+    pub fn restore_keeping_clock(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
+        self.go_back(snapshot, Some(self.time.now_us()))
+    }
+
+    fn go_back(&mut self, snapshot: &Snapshot, now_us: Option<u64>) -> Result<(), Error> {
+        let mut conversations = Vec::new();
+        if self.live.is_some() {
+            conversations = self.call(|live| {
+                live.redis
+                    .petridis_engine_server()
+                    .call_conversations(&mut live.store)
+            })?;
+        }
+        let continuation = Continuation {
+            now_us: now_us.unwrap_or(snapshot.now_us()),
+            seed: None,
+            conversations,
+            config: Vec::new(),
+            facts: self.setup.facts.clone(),
+        };
+        self.setup.memory_ceiling = snapshot.memory_ceiling();
+        self.go_on_with(snapshot, &continuation)?;
+        if now_us.is_none() {
+            self.time.put(snapshot.now_us());
+        }
+        Ok(())
+    }
+
+    fn begin_as(&mut self, origin: &Snapshot) -> Result<(), Error> {
+        let continuation = Continuation {
+            now_us: self.time.now_us().max(origin.now_us()),
+            seed: self.setup.seed,
+            conversations: Vec::new(),
+            config: std::mem::take(&mut self.setup.config),
+            facts: self.setup.facts.clone(),
+        };
+        self.go_on_with(origin, &continuation)?;
+        // What a clean engine would be started with, should this one fail.
+        self.setup.config.clone_from(origin.config());
+        self.setup.config.extend(continuation.config);
+        Ok(())
+    }
+
+    fn go_on_with(&mut self, origin: &Snapshot, how: &Continuation) -> Result<(), Error> {
+        self.live = Some(self.inhabit(origin.still())?);
+        self.told_us = how.now_us;
+        let resumed = self.call(|live| {
+            live.redis
+                .petridis_engine_server()
+                .call_resume(&mut live.store, how)
+        })?;
+        resumed.map_err(|sentence| {
+            self.live = None;
+            Error::Config(sentence)
+        })
+    }
+
+    /// False after the engine failed: everything is gone.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.live.is_some()
+    }
+
+    /// Runs requests that only look; the replies are in RESP3.
+    pub(crate) fn look(&mut self, db: u32, request: &[u8]) -> Result<Vec<u8>, Error> {
+        self.revive()?;
+        self.call(|live| {
+            live.redis
+                .petridis_engine_server()
+                .call_look(&mut live.store, db, request)
         })
     }
 

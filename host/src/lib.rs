@@ -39,17 +39,20 @@ mod error;
 mod files;
 mod image;
 mod instance;
+mod memory;
 mod net;
 mod park;
 mod sandbox;
 mod server;
+mod snapshot;
 mod tuning;
 
-pub use clock::{Clock, ManualClock};
+pub use clock::{Clock, ManualClock, ScaledClock};
 pub use error::Error;
 pub use image::component;
 pub use instance::{DEFAULT_MEMORY_CEILING, Instance, InstanceBuilder};
 pub use server::{Server, ServerBuilder};
+pub use snapshot::Snapshot;
 
 /// What [`Instance::step`] takes and gives, for this crate's own benchmarks. Not part of the
 /// public interface.

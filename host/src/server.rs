@@ -13,14 +13,15 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::runtime::{Builder, LocalOptions};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock::Clock;
-use crate::driver::Driver;
+use crate::driver::{Driver, Errand, Errands};
 use crate::error::Error;
 use crate::instance::{Instance, Setup};
 use crate::net::{self, Hub, Listener};
 use crate::park;
+use crate::snapshot::Snapshot;
 
 /// How long dropping a server waits for its thread. It ends at once unless the engine is busy.
 const DROP_LIMIT: Duration = Duration::from_secs(1);
@@ -46,6 +47,8 @@ pub struct Server {
     addresses: Vec<SocketAddr>,
     unix_socket: Option<PathBuf>,
     seed: u64,
+    clock: Clock,
+    errands: mpsc::UnboundedSender<Errand>,
     stop: watch::Sender<bool>,
     outcome: watch::Receiver<Option<Result<(), String>>>,
     thread: Option<JoinHandle<()>>,
@@ -77,13 +80,13 @@ impl ServerBuilder {
 
     /// All chance in the engine comes from this number; without it, from a random one.
     pub fn seed(mut self, seed: u64) -> Self {
-        self.setup.seed = seed;
+        self.setup.seed = Some(seed);
         self
     }
 
     /// Where the time comes from; without it, from the system.
     pub fn clock(mut self, clock: impl Into<Clock>) -> Self {
-        self.setup.clock = clock.into();
+        self.setup.clock = Some(clock.into());
         self
     }
 
@@ -114,6 +117,13 @@ impl ServerBuilder {
         self
     }
 
+    /// Begins as a fork of a snapshot: with its data, its parameters but for those given here, and, if no
+    /// clock is given, at its instant.
+    pub fn snapshot(mut self, snapshot: &Snapshot) -> Self {
+        self.setup.fork(snapshot);
+        self
+    }
+
     /// Starts the server. It accepts connections when this returns.
     ///
     /// # Errors
@@ -122,14 +132,14 @@ impl ServerBuilder {
     /// socket cannot be opened, [`Error::Load`] for an image that is none.
     pub async fn start(self) -> Result<Server, Error> {
         let setup = self.setup;
-        let seed = setup.seed;
+        let (errands, wanted) = mpsc::unbounded_channel();
         let (stop, stopped) = watch::channel(false);
         let (ended, outcome) = watch::channel(None);
         let (ready, is_ready) = oneshot::channel();
         let thread = std::thread::Builder::new()
             .name("petridis".to_owned())
             .spawn(move || {
-                let result = run(setup, ready, stopped);
+                let result = run(setup, ready, wanted, stopped);
                 ended.send_replace(Some(result.map_err(|error| error.to_string())));
             })
             .map_err(|reason| Error::Io {
@@ -143,11 +153,15 @@ impl ServerBuilder {
         let Bound {
             addresses,
             unix_socket,
+            seed,
+            clock,
         } = bound?;
         Ok(Server {
             addresses,
             unix_socket,
             seed,
+            clock,
+            errands,
             stop,
             outcome,
             thread: Some(thread),
@@ -211,6 +225,58 @@ impl Server {
         self.seed
     }
 
+    /// Where its time comes from. A fork of a server with a manual clock has one of its own.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// An image of everything that the engine holds, between two turns; see [`Instance::snapshot`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Snapshot`] where there is no memory for it, [`Error::Ended`] if the server has ended.
+    pub async fn snapshot(&self) -> Result<Snapshot, Error> {
+        self.with_instance(Instance::snapshot).await?
+    }
+
+    /// Goes back to a snapshot, of this server or another one; see [`Instance::restore`]. Connections stay.
+    /// What was sent before is answered before; what is sent afterwards meets the snapshot's data.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Image`] where there is no memory for it, [`Error::Ended`] if the server has ended.
+    pub async fn restore(&self, snapshot: &Snapshot) -> Result<(), Error> {
+        let snapshot = snapshot.clone();
+        self.with_instance(move |instance| instance.restore(&snapshot))
+            .await?
+    }
+
+    /// As [`Server::restore`], but time goes on.
+    ///
+    /// # Errors
+    ///
+    /// As [`Server::restore`].
+    pub async fn restore_keeping_clock(&self, snapshot: &Snapshot) -> Result<(), Error> {
+        let snapshot = snapshot.clone();
+        self.with_instance(move |instance| instance.restore_keeping_clock(&snapshot))
+            .await?
+    }
+
+    /// Does something with the engine between two turns.
+    pub(crate) async fn with_instance<R: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut Instance) -> R + Send + 'static,
+    ) -> Result<R, Error> {
+        let gone = || Error::Ended("it no longer answers".to_owned());
+        let (told, result) = oneshot::channel();
+        let errand: Errand = Box::new(move |instance| {
+            // Nobody waits for it any more: then nobody needs to know.
+            let _ = told.send(act(instance));
+        });
+        self.errands.send(errand).map_err(|_| gone())?;
+        result.await.map_err(|_| gone())
+    }
+
     /// Stops it and waits until its sockets are closed.
     pub async fn shutdown(self) {
         self.stop.send_replace(true);
@@ -248,12 +314,15 @@ impl Drop for Server {
 struct Bound {
     addresses: Vec<SocketAddr>,
     unix_socket: Option<PathBuf>,
+    seed: u64,
+    clock: Clock,
 }
 
 /// The whole life of a server's thread.
 fn run(
     setup: Setup,
     ready: oneshot::Sender<Result<Bound, Error>>,
+    wanted: mpsc::UnboundedReceiver<Errand>,
     stopped: watch::Receiver<bool>,
 ) -> Result<(), Error> {
     let runtime = match Builder::new_current_thread()
@@ -268,7 +337,7 @@ fn run(
             return refuse(ready, Error::Io { what, reason });
         }
     };
-    runtime.block_on(serve(setup, ready, stopped))
+    runtime.block_on(serve(setup, ready, wanted, stopped))
 }
 
 /// Reports a failed start to the one who waits for it.
@@ -282,14 +351,17 @@ fn refuse(ready: oneshot::Sender<Result<Bound, Error>>, error: Error) -> Result<
 async fn serve(
     setup: Setup,
     ready: oneshot::Sender<Result<Bound, Error>>,
+    wanted: mpsc::UnboundedReceiver<Errand>,
     stopped: watch::Receiver<bool>,
 ) -> Result<(), Error> {
     let hub = Rc::new(Hub::default());
-    let (driver, bound, _socket_file) = match open(setup, &hub) {
+    let errands = Rc::new(Errands::default());
+    let (driver, bound, _socket_file) = match open(setup, &hub, &errands) {
         Ok(opened) => opened,
         Err(error) => return refuse(ready, error),
     };
     tokio::task::spawn_local(stop_when_told(hub.clone(), stopped));
+    tokio::task::spawn_local(run_errands(hub.clone(), errands, wanted));
     if ready.send(Ok(bound)).is_err() {
         return Ok(());
     }
@@ -306,15 +378,30 @@ async fn stop_when_told(hub: Rc<Hub>, mut stopped: watch::Receiver<bool>) {
     hub.stop();
 }
 
+async fn run_errands(
+    hub: Rc<Hub>,
+    errands: Rc<Errands>,
+    mut wanted: mpsc::UnboundedReceiver<Errand>,
+) {
+    while let Some(errand) = wanted.recv().await {
+        errands.push(errand);
+        hub.wake();
+    }
+}
+
 /// Opens the sockets, starts the engine and begins to accept.
-fn open(mut setup: Setup, hub: &Rc<Hub>) -> Result<(Driver, Bound, Option<SocketFile>), Error> {
+fn open(
+    mut setup: Setup,
+    hub: &Rc<Hub>,
+    errands: &Rc<Errands>,
+) -> Result<(Driver, Bound, Option<SocketFile>), Error> {
     let wanted = Wanted::from(&setup.config)?;
     let tcp = listen_tcp(&wanted)?;
     let addresses: Vec<SocketAddr> = tcp.iter().map(|(address, _)| *address).collect();
     let port = addresses.first().map_or(0, SocketAddr::port);
     let (unix, socket_file) = listen_unix(&wanted)?;
 
-    if !setup.config.iter().any(|(name, _)| name == "save") {
+    if setup.origin.is_none() && !setup.config.iter().any(|(name, _)| name == "save") {
         // What lives for a test leaves no file behind that nobody asked for.
         setup.config.push(("save".to_owned(), String::new()));
     }
@@ -330,7 +417,6 @@ fn open(mut setup: Setup, hub: &Rc<Hub>) -> Result<(Driver, Bound, Option<Socket
     setup.facts = facts;
 
     hub.set_keepalive(wanted.keepalive_s);
-    let clock = setup.clock.clone();
     let instance = Instance::with(setup)?;
     for (_, listener) in tcp {
         tokio::task::spawn_local(net::accept(hub.clone(), listener));
@@ -341,9 +427,11 @@ fn open(mut setup: Setup, hub: &Rc<Hub>) -> Result<(Driver, Bound, Option<Socket
     let bound = Bound {
         addresses,
         unix_socket: wanted.unix_socket,
+        seed: instance.seed(),
+        clock: instance.clock().clone(),
     };
     Ok((
-        Driver::new(instance, clock, hub.clone()),
+        Driver::new(instance, hub.clone(), errands.clone()),
         bound,
         socket_file,
     ))

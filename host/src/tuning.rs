@@ -24,7 +24,8 @@ pub fn config() -> Config {
         .memory_reservation(MEMORY_RESERVATION)
         .memory_guard_size(MEMORY_GUARD)
         .memory_may_move(false)
-        .memory_init_cow(true)
+        // The host lays constants into memories itself, see `memory`.
+        .memory_init_cow(false)
         .max_wasm_stack(MAX_WASM_STACK)
         // The component is stripped, so a backtrace would be numbers only; the message of a panic
         // arrives over its standard error. Said explicitly, because the default of the second

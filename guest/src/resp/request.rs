@@ -206,6 +206,11 @@ impl Decoder {
         self.start = 0;
     }
 
+    /// True while the request under way is only followed to its end: its bytes are gone.
+    pub fn is_shedding(&self) -> bool {
+        self.shed
+    }
+
     /// True if the request under way can be shed: it is inside a bulk string.
     pub fn can_shed(&self) -> bool {
         self.missing > 0 && self.bulk.is_some()

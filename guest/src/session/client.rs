@@ -230,6 +230,16 @@ impl Clients {
         }
     }
 
+    /// Takes a client in that was known before, with its id. No new one gets an id as low.
+    pub fn put_back(&mut self, connection: Connection, client: Client) {
+        let (id, last_id) = (client.id, self.last_id);
+        self.insert(connection, client);
+        if let Some(client) = self.get_mut(connection) {
+            client.id = id;
+        }
+        self.last_id = last_id.max(id);
+    }
+
     /// The client of a connection.
     #[inline]
     pub fn get(&self, connection: Connection) -> Option<&Client> {

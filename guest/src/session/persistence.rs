@@ -95,6 +95,19 @@ impl Persistence {
         }
     }
 
+    /// Forgets the image that the host was given last: it will hear nothing of it. Images that others
+    /// made since have numbers up to `made`.
+    pub(super) fn forget_saving(&mut self, made: u32) {
+        self.saving = None;
+        self.image = None;
+        self.images = self.images.max(made);
+    }
+
+    /// How many images were made for the host.
+    pub(super) fn images(&self) -> u32 {
+        self.images
+    }
+
     /// The number of the image that everybody waits for.
     pub fn waited_for(&self) -> Option<u32> {
         let saving = self.saving?;

@@ -37,6 +37,9 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All there are.
+    pub const ALL: [Kind; 3] = [Kind::Channel, Kind::Pattern, Kind::Shard];
+
     /// Words of the replies to subscribing, to its opposite, and of a message.
     fn words(self) -> [&'static [u8]; 3] {
         match self {
@@ -157,7 +160,7 @@ impl Server {
 
     // ---- listening
 
-    fn listen(&mut self, connection: Connection, kind: Kind, name: &[u8]) -> usize {
+    pub(super) fn listen(&mut self, connection: Connection, kind: Kind, name: &[u8]) -> usize {
         let Some(client) = self.clients.get_mut(connection) else {
             return 0;
         };

@@ -62,6 +62,16 @@ impl Transaction {
         self.queue.push(queued);
     }
 
+    /// True if a command was refused: EXEC will run none.
+    pub(super) fn is_poisoned(&self) -> bool {
+        self.is_poisoned
+    }
+
+    /// Makes EXEC run none.
+    pub(super) fn poison(&mut self) {
+        self.is_poisoned = true;
+    }
+
     /// What any of its commands does.
     pub(super) fn flags(&self) -> Flags {
         self.flags

@@ -268,6 +268,12 @@ impl Server {
         self.is_unsettled |= self.waiters.has_nudged();
     }
 
+    /// Has a client that waits look again, whatever it waits for.
+    pub(super) fn nudge(&mut self, connection: Connection) {
+        self.waiters.nudged.push_back(connection);
+        self.is_unsettled = true;
+    }
+
     /// Has those who are to look again run their command.
     pub(super) fn serve_nudged(&mut self, out: &mut Output) {
         for connection in std::mem::take(&mut self.waiters.nudged) {

@@ -1,0 +1,472 @@
+//! The linear memory of engines: where it comes from, what it holds at one moment, and how another
+//! memory begins with that.
+//!
+//! Owns all mapping of memory. Knows nothing of what the bytes mean. On Linux what a memory begins
+//! with is mapped, not copied: pages are shared by all memories that begin with it, until written.
+//!
+//! wasmtime asks for a memory when it instantiates the engine ([`Memories`]), without a word about
+//! what for; so whoever instantiates says so beforehand ([`make`]).
+
+#![allow(unsafe_code)]
+
+use std::cell::RefCell;
+use std::io::{self, Read, Write};
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rustix::mm::{self, MapFlags, MprotectFlags, ProtFlags};
+use wasmtime::{LinearMemory, MemoryCreator, MemoryType};
+
+include!(concat!(env!("OUT_DIR"), "/layout.rs"));
+
+/// What is in an engine's memory before it first runs: its constants. They lie in the program, and
+/// not in the component's code, which would copy them into every new memory.
+static CONSTANTS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/constants.bin"));
+
+/// Bytes that are written, or left out, at a time.
+const PAGE: usize = 4096;
+
+/// Bytes that are copied at a time between a still and a file.
+const BLOCK: usize = 64 * PAGE;
+
+/// Tells stills of one build of the engine from those of another, to which they would mean nothing.
+pub(crate) fn fingerprint() -> u64 {
+    FINGERPRINT
+}
+
+/// What a memory held at one moment.
+pub(crate) struct Still {
+    /// How large the memory was. 0 for one that has not run yet, which is as large as the engine wants.
+    size: usize,
+    /// Where in it the bytes of `backing` begin: a multiple of the page's size.
+    start: usize,
+    length: usize,
+    backing: backing::Backing,
+}
+
+impl Still {
+    /// What a memory holds before the engine first runs.
+    pub(crate) fn initial() -> io::Result<Self> {
+        let mut draft = backing::Draft::new(CONSTANTS.len())?;
+        draft.write(0, CONSTANTS)?;
+        Ok(Self {
+            size: 0,
+            start: CONSTANTS_START,
+            length: CONSTANTS.len(),
+            backing: draft.finish()?,
+        })
+    }
+
+    /// Bytes of the memory.
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// What a memory holds now.
+    fn of(bytes: &[u8]) -> io::Result<Self> {
+        let mut draft = backing::Draft::new(bytes.len())?;
+        let mut at = 0;
+        // Runs of pages that hold anything; what was never used stays nowhere.
+        let mut pages = bytes.chunks(PAGE).map(is_zero).peekable();
+        while let Some(zero) = pages.next() {
+            let mut end = at + PAGE;
+            while pages.next_if_eq(&zero).is_some() {
+                end += PAGE;
+            }
+            let end = end.min(bytes.len());
+            if !zero {
+                draft.write(at, &bytes[at..end])?;
+            }
+            at = end;
+        }
+        Ok(Self {
+            size: bytes.len(),
+            start: 0,
+            length: bytes.len(),
+            backing: draft.finish()?,
+        })
+    }
+
+    /// Writes it: blocks, each with where it begins, without those that hold nothing.
+    pub(crate) fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        out.write_all(&(self.size as u64).to_le_bytes())?;
+        let mut block = vec![0; BLOCK];
+        for at in (0..self.length).step_by(BLOCK) {
+            let block = &mut block[..BLOCK.min(self.length - at)];
+            self.backing.read(at, block)?;
+            if !is_zero(block) {
+                out.write_all(&(at as u64).to_le_bytes())?;
+                out.write_all(block)?;
+            }
+        }
+        out.write_all(&u64::MAX.to_le_bytes())
+    }
+
+    /// Reads what [`Still::write`] wrote.
+    pub(crate) fn read(from: &mut impl Read) -> io::Result<Self> {
+        let mut number = || -> io::Result<u64> {
+            let mut bytes = [0; 8];
+            from.read_exact(&mut bytes)?;
+            Ok(u64::from_le_bytes(bytes))
+        };
+        let cut = || io::Error::from(io::ErrorKind::InvalidData);
+        let size = usize::try_from(number()?).map_err(|_| cut())?;
+        if size == 0 || !size.is_multiple_of(PAGE) || size as u64 > LARGEST {
+            return Err(cut());
+        }
+        let mut draft = backing::Draft::new(size)?;
+        let mut block = vec![0; BLOCK];
+        loop {
+            let mut bytes = [0; 8];
+            from.read_exact(&mut bytes)?;
+            let at = u64::from_le_bytes(bytes);
+            if at == u64::MAX {
+                break;
+            }
+            let at = usize::try_from(at).ok().filter(|at| *at < size);
+            let at = at.ok_or_else(cut)?;
+            let block = &mut block[..BLOCK.min(size - at)];
+            from.read_exact(block)?;
+            draft.write(at, block)?;
+        }
+        Ok(Self {
+            size,
+            start: 0,
+            length: size,
+            backing: draft.finish()?,
+        })
+    }
+}
+
+impl std::fmt::Debug for Still {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Still").field("size", &self.size).finish()
+    }
+}
+
+/// All that 32 bits address.
+const LARGEST: u64 = 4 << 30;
+
+fn is_zero(bytes: &[u8]) -> bool {
+    // SAFETY: any sixteen bytes are a number.
+    let (head, numbers, tail) = unsafe { bytes.align_to::<u128>() };
+    numbers.iter().all(|number| *number == 0) && head.iter().chain(tail).all(|byte| *byte == 0)
+}
+
+/// The bytes of a still in a file that is nowhere but in memory, to be mapped.
+#[cfg(target_os = "linux")]
+mod backing {
+    use std::fs::File;
+    use std::io;
+    use std::os::unix::fs::FileExt;
+    use std::ptr::NonNull;
+
+    use rustix::fs::{MemfdFlags, SealFlags};
+    use rustix::mm::{MapFlags, ProtFlags};
+
+    pub(super) struct Draft(File);
+
+    impl Draft {
+        pub(super) fn new(length: usize) -> io::Result<Self> {
+            let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+            let file = File::from(rustix::fs::memfd_create(c"petridis", flags)?);
+            file.set_len(length as u64)?;
+            Ok(Self(file))
+        }
+
+        pub(super) fn write(&mut self, at: usize, bytes: &[u8]) -> io::Result<()> {
+            self.0.write_all_at(bytes, at as u64)
+        }
+
+        pub(super) fn finish(self) -> io::Result<Backing> {
+            let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
+            rustix::fs::fcntl_add_seals(&self.0, seals)?;
+            Ok(Backing(self.0))
+        }
+    }
+
+    /// Sealed: whatever it is mapped into can rely on it.
+    pub(super) struct Backing(File);
+
+    impl Backing {
+        pub(super) fn read(&self, at: usize, bytes: &mut [u8]) -> io::Result<()> {
+            self.0.read_exact_at(bytes, at as u64)
+        }
+
+        /// Makes it the first `length` bytes at `place`.
+        ///
+        /// # Safety
+        ///
+        /// All of them belong to the caller, and nobody refers to them.
+        pub(super) unsafe fn lay(&self, place: NonNull<u8>, length: usize) -> io::Result<()> {
+            // SAFETY: the caller's. The file can neither shrink nor change.
+            unsafe {
+                rustix::mm::mmap(
+                    place.as_ptr().cast(),
+                    length,
+                    ProtFlags::READ | ProtFlags::WRITE,
+                    MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE,
+                    &self.0,
+                    0,
+                )?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// The bytes of a still, to be copied.
+#[cfg(not(target_os = "linux"))]
+mod backing {
+    use std::io;
+    use std::ptr::NonNull;
+
+    pub(super) struct Draft(Vec<u8>);
+
+    impl Draft {
+        pub(super) fn new(length: usize) -> io::Result<Self> {
+            Ok(Self(vec![0; length]))
+        }
+
+        pub(super) fn write(&mut self, at: usize, bytes: &[u8]) -> io::Result<()> {
+            self.0[at..at + bytes.len()].copy_from_slice(bytes);
+            Ok(())
+        }
+
+        pub(super) fn finish(self) -> io::Result<Backing> {
+            Ok(Backing(self.0))
+        }
+    }
+
+    pub(super) struct Backing(Vec<u8>);
+
+    impl Backing {
+        pub(super) fn read(&self, at: usize, bytes: &mut [u8]) -> io::Result<()> {
+            bytes.copy_from_slice(&self.0[at..at + bytes.len()]);
+            Ok(())
+        }
+
+        /// Makes it the first `length` bytes at `place`.
+        ///
+        /// # Safety
+        ///
+        /// All of them belong to the caller, may be written, and nobody refers to them.
+        pub(super) unsafe fn lay(&self, place: NonNull<u8>, length: usize) -> io::Result<()> {
+            let length = length.min(self.0.len());
+            // SAFETY: the caller's.
+            unsafe { std::ptr::copy_nonoverlapping(self.0.as_ptr(), place.as_ptr(), length) };
+            Ok(())
+        }
+    }
+}
+
+/// Address space that holds a linear memory, and behind it nothing, so that any access that 32 bits
+/// and the guard's size can express stays within or fails. Given back when nobody refers to it.
+struct Space {
+    base: NonNull<u8>,
+    reserved: usize,
+    /// Bytes of it that are memory by now.
+    size: AtomicUsize,
+}
+
+// SAFETY: it is a piece of address space, the same for all threads. Who may touch what is in it is
+// wasmtime's to know: it belongs to a store, and one who has no exclusive access to that touches nothing.
+unsafe impl Send for Space {}
+// SAFETY: as above.
+unsafe impl Sync for Space {}
+
+impl Space {
+    fn new(minimum: usize, reserved: usize, guard: usize, still: &Still) -> io::Result<Self> {
+        let size = minimum.max(still.size);
+        let reserved = reserved.max(size) + guard;
+        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
+        // SAFETY: a new mapping, where the system likes.
+        let base = unsafe {
+            mm::mmap_anonymous(std::ptr::null_mut(), reserved, ProtFlags::empty(), flags)?
+        };
+        let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        let space = Self {
+            base,
+            reserved,
+            size: AtomicUsize::new(0),
+        };
+        space.grow(size)?;
+        if still.start + still.length > size {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        // SAFETY: within the space, which nobody else knows yet.
+        unsafe {
+            still
+                .backing
+                .lay(space.base.add(still.start), still.length)?
+        };
+        Ok(space)
+    }
+
+    fn size(&self) -> usize {
+        self.size.load(Ordering::Relaxed)
+    }
+
+    fn grow(&self, to: usize) -> io::Result<()> {
+        let size = self.size();
+        if to > size {
+            let flags = MprotectFlags::READ | MprotectFlags::WRITE;
+            // SAFETY: within the space, and of no use to anybody before.
+            unsafe { mm::mprotect(self.base.add(size).as_ptr().cast(), to - size, flags)? };
+            self.size.store(to, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Space {
+    fn drop(&mut self) {
+        // SAFETY: it was mapped in one piece, and nobody refers to it any more. It can't fail then.
+        let _ = unsafe { mm::munmap(self.base.as_ptr().cast(), self.reserved) };
+    }
+}
+
+/// Wasmtime's end of a memory.
+struct Linear {
+    space: Arc<Space>,
+    capacity: usize,
+}
+
+// SAFETY: the memory begins at a page, grows by pages, never moves, and behind what it may grow to lies
+// as much inaccessible space as wasmtime asked for.
+unsafe impl LinearMemory for Linear {
+    fn byte_size(&self) -> usize {
+        self.space.size()
+    }
+
+    fn byte_capacity(&self) -> usize {
+        self.capacity
+    }
+
+    fn grow_to(&mut self, new_size: usize) -> wasmtime::Result<()> {
+        if new_size > self.capacity {
+            return Err(io::Error::from(io::ErrorKind::OutOfMemory).into());
+        }
+        Ok(self.space.grow(new_size)?)
+    }
+
+    fn as_ptr(&self) -> *mut u8 {
+        self.space.base.as_ptr()
+    }
+}
+
+/// The host's end of the memory of one engine.
+pub(crate) struct Memory(Arc<Space>);
+
+impl Memory {
+    /// What it holds now. `_store` is the one it belongs to: who has it for themselves knows that
+    /// nothing runs in it.
+    pub(crate) fn still<T>(&self, _store: &mut wasmtime::Store<T>) -> io::Result<Still> {
+        // SAFETY: mapped and readable up to its size; nothing runs that could write to it, as above.
+        let bytes = unsafe { std::slice::from_raw_parts(self.0.base.as_ptr(), self.0.size()) };
+        Still::of(bytes)
+    }
+}
+
+thread_local! {
+    /// What the next memory made on this thread begins with.
+    static ORDERED: RefCell<Option<Arc<Still>>> = const { RefCell::new(None) };
+    /// The memory that was made.
+    static MADE: RefCell<Option<Arc<Space>>> = const { RefCell::new(None) };
+}
+
+/// Has an engine made whose memory begins with `still`.
+pub(crate) fn make<R>(
+    still: &Arc<Still>,
+    instantiate: impl FnOnce() -> wasmtime::Result<R>,
+) -> wasmtime::Result<(R, Memory)> {
+    ORDERED.set(Some(still.clone()));
+    let made = instantiate();
+    ORDERED.take();
+    let space = MADE.take();
+    let space = space.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound));
+    Ok((made?, Memory(space?)))
+}
+
+/// Makes the memories of engines, for wasmtime.
+pub(crate) struct Memories;
+
+// SAFETY: see `Linear`. A memory is not zero-filled, as wasmtime asks: it holds what the component's data
+// segments would have written, which the build script has taken out of it, or what a memory of the same
+// component held.
+unsafe impl MemoryCreator for Memories {
+    fn new_memory(
+        &self,
+        _type: MemoryType,
+        minimum: usize,
+        _maximum: Option<usize>,
+        reserved: Option<usize>,
+        guard: usize,
+    ) -> Result<Box<dyn LinearMemory>, String> {
+        let still = ORDERED.take().ok_or("nobody said what for")?;
+        let capacity = reserved.unwrap_or(minimum).max(minimum);
+        let space = Space::new(minimum, capacity, guard, &still);
+        let space = Arc::new(space.map_err(|error| error.to_string())?);
+        MADE.set(Some(space.clone()));
+        Ok(Box::new(Linear { space, capacity }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn space(still: &Still) -> Space {
+        Space::new(4 * PAGE, 64 * PAGE, 16 * PAGE, still).expect("address space")
+    }
+
+    fn bytes(space: &Space) -> &[u8] {
+        // SAFETY: nobody else knows of it.
+        unsafe { std::slice::from_raw_parts(space.base.as_ptr(), space.size()) }
+    }
+
+    fn striped() -> Vec<u8> {
+        let mut bytes = vec![0; 6 * PAGE];
+        bytes[..10].fill(1);
+        bytes[2 * PAGE..3 * PAGE].fill(2);
+        bytes[6 * PAGE - 1] = 3;
+        bytes
+    }
+
+    #[test]
+    fn a_memory_begins_with_what_another_held_and_changes_on_its_own() {
+        let still = Still::of(&striped()).expect("memory");
+        let (one, other) = (space(&still), space(&still));
+        assert_eq!(bytes(&one), striped());
+        // SAFETY: nobody else knows of it.
+        unsafe { one.base.write(7) };
+        one.grow(8 * PAGE).expect("room");
+        assert_eq!((bytes(&one)[0], bytes(&one).len()), (7, 8 * PAGE));
+        assert!(is_zero(&bytes(&one)[6 * PAGE..]));
+        assert_eq!(bytes(&other), striped());
+    }
+
+    #[test]
+    fn what_is_written_is_read_again_and_what_is_cut_is_refused() {
+        let still = Still::of(&striped()).expect("memory");
+        let mut file = Vec::new();
+        still.write(&mut file).expect("memory");
+        let read = Still::read(&mut file.as_slice()).expect("whole");
+        assert_eq!(bytes(&space(&read)), striped());
+        for length in [0, 7, 8, 16, file.len() - 1] {
+            assert!(Still::read(&mut &file[..length]).is_err(), "{length}");
+        }
+    }
+
+    #[test]
+    fn nothing_but_zeros_is_zero() {
+        let mut bytes = vec![0; 3 * PAGE + 5];
+        assert!(is_zero(&bytes[3..]));
+        for at in [3, 20, PAGE, bytes.len() - 1] {
+            bytes[at] = 1;
+            assert!(!is_zero(&bytes[3..]));
+            bytes[at] = 0;
+        }
+    }
+}
