@@ -405,7 +405,14 @@ impl Instance {
     }
 
     fn go_on_with(&mut self, origin: &Snapshot, how: &Continuation) -> Result<(), Error> {
-        self.live = Some(self.inhabit(origin.still())?);
+        let still = origin.still();
+        let is_back = match &mut self.live {
+            Some(live) => live.memory.rewind(still, &mut live.store),
+            None => false,
+        };
+        if !is_back {
+            self.live = Some(self.inhabit(still)?);
+        }
         self.told_us = how.now_us;
         let resumed = self.call(|live| {
             live.redis

@@ -30,6 +30,9 @@ const PAGE: usize = 4096;
 /// Bytes that are copied at a time between a still and a file.
 const BLOCK: usize = 64 * PAGE;
 
+/// Where more bytes were written to than this, another memory is made faster than they are written back.
+const MOST_WRITTEN_BACK: usize = 16 << 20;
+
 /// Tells stills of one build of the engine from those of another, to which they would mean nothing.
 pub(crate) fn fingerprint() -> u64 {
     FINGERPRINT
@@ -41,7 +44,6 @@ pub(crate) struct Still {
     size: usize,
     /// Where in it the bytes of `backing` begin: a multiple of the page's size.
     start: usize,
-    length: usize,
     backing: backing::Backing,
 }
 
@@ -53,7 +55,6 @@ impl Still {
         Ok(Self {
             size: 0,
             start: CONSTANTS_START,
-            length: CONSTANTS.len(),
             backing: draft.finish()?,
         })
     }
@@ -61,6 +62,10 @@ impl Still {
     /// Bytes of the memory.
     pub(crate) fn size(&self) -> usize {
         self.size
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.backing.bytes()
     }
 
     /// What a memory holds now.
@@ -83,7 +88,6 @@ impl Still {
         Ok(Self {
             size: bytes.len(),
             start: 0,
-            length: bytes.len(),
             backing: draft.finish()?,
         })
     }
@@ -91,12 +95,9 @@ impl Still {
     /// Writes it: blocks, each with where it begins, without those that hold nothing.
     pub(crate) fn write(&self, out: &mut impl Write) -> io::Result<()> {
         out.write_all(&(self.size as u64).to_le_bytes())?;
-        let mut block = vec![0; BLOCK];
-        for at in (0..self.length).step_by(BLOCK) {
-            let block = &mut block[..BLOCK.min(self.length - at)];
-            self.backing.read(at, block)?;
+        for (number, block) in self.bytes().chunks(BLOCK).enumerate() {
             if !is_zero(block) {
-                out.write_all(&(at as u64).to_le_bytes())?;
+                out.write_all(&((number * BLOCK) as u64).to_le_bytes())?;
                 out.write_all(block)?;
             }
         }
@@ -105,22 +106,20 @@ impl Still {
 
     /// Reads what [`Still::write`] wrote.
     pub(crate) fn read(from: &mut impl Read) -> io::Result<Self> {
-        let mut number = || -> io::Result<u64> {
+        let number = |from: &mut dyn Read| -> io::Result<u64> {
             let mut bytes = [0; 8];
             from.read_exact(&mut bytes)?;
             Ok(u64::from_le_bytes(bytes))
         };
         let cut = || io::Error::from(io::ErrorKind::InvalidData);
-        let size = usize::try_from(number()?).map_err(|_| cut())?;
+        let size = usize::try_from(number(from)?).map_err(|_| cut())?;
         if size == 0 || !size.is_multiple_of(PAGE) || size as u64 > LARGEST {
             return Err(cut());
         }
         let mut draft = backing::Draft::new(size)?;
         let mut block = vec![0; BLOCK];
         loop {
-            let mut bytes = [0; 8];
-            from.read_exact(&mut bytes)?;
-            let at = u64::from_le_bytes(bytes);
+            let at = number(from)?;
             if at == u64::MAX {
                 break;
             }
@@ -133,7 +132,6 @@ impl Still {
         Ok(Self {
             size,
             start: 0,
-            length: size,
             backing: draft.finish()?,
         })
     }
@@ -163,55 +161,74 @@ mod backing {
     use std::ptr::NonNull;
 
     use rustix::fs::{MemfdFlags, SealFlags};
-    use rustix::mm::{MapFlags, ProtFlags};
+    use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
-    pub(super) struct Draft(File);
+    pub(super) struct Draft {
+        file: File,
+        length: usize,
+    }
 
     impl Draft {
         pub(super) fn new(length: usize) -> io::Result<Self> {
             let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
             let file = File::from(rustix::fs::memfd_create(c"petridis", flags)?);
             file.set_len(length as u64)?;
-            Ok(Self(file))
+            Ok(Self { file, length })
         }
 
         pub(super) fn write(&mut self, at: usize, bytes: &[u8]) -> io::Result<()> {
-            self.0.write_all_at(bytes, at as u64)
+            self.file.write_all_at(bytes, at as u64)
         }
 
         pub(super) fn finish(self) -> io::Result<Backing> {
+            let Self { file, length } = self;
             let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
-            rustix::fs::fcntl_add_seals(&self.0, seals)?;
-            Ok(Backing(self.0))
+            rustix::fs::fcntl_add_seals(&file, seals)?;
+            let (anywhere, protection) = (std::ptr::null_mut(), ProtFlags::READ);
+            // SAFETY: a new mapping, where the system likes.
+            let view = unsafe { mmap(anywhere, length, protection, MapFlags::PRIVATE, &file, 0)? };
+            let view = NonNull::new(view.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+            Ok(Backing { file, view, length })
         }
     }
 
     /// Sealed: whatever it is mapped into can rely on it.
-    pub(super) struct Backing(File);
+    pub(super) struct Backing {
+        file: File,
+        view: NonNull<u8>,
+        length: usize,
+    }
+
+    // SAFETY: nobody can write to it any more, wherever they are.
+    unsafe impl Send for Backing {}
+    // SAFETY: as above.
+    unsafe impl Sync for Backing {}
 
     impl Backing {
-        pub(super) fn read(&self, at: usize, bytes: &mut [u8]) -> io::Result<()> {
-            self.0.read_exact_at(bytes, at as u64)
+        pub(super) fn bytes(&self) -> &[u8] {
+            // SAFETY: mapped and readable as long as `self` is there; the file can neither shrink nor change.
+            unsafe { std::slice::from_raw_parts(self.view.as_ptr(), self.length) }
         }
 
-        /// Makes it the first `length` bytes at `place`.
+        /// Has its bytes lie at `place`.
         ///
         /// # Safety
         ///
-        /// All of them belong to the caller, and nobody refers to them.
-        pub(super) unsafe fn lay(&self, place: NonNull<u8>, length: usize) -> io::Result<()> {
+        /// As many bytes there belong to the caller, and nobody refers to them.
+        pub(super) unsafe fn lay(&self, place: NonNull<u8>) -> io::Result<()> {
+            let protection = ProtFlags::READ | ProtFlags::WRITE;
+            let flags = MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE;
+            let place = place.as_ptr().cast();
             // SAFETY: the caller's. The file can neither shrink nor change.
-            unsafe {
-                rustix::mm::mmap(
-                    place.as_ptr().cast(),
-                    length,
-                    ProtFlags::READ | ProtFlags::WRITE,
-                    MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE,
-                    &self.0,
-                    0,
-                )?;
-            }
+            unsafe { mmap(place, self.length, protection, flags, &self.file, 0)? };
             Ok(())
+        }
+    }
+
+    impl Drop for Backing {
+        fn drop(&mut self) {
+            // SAFETY: it was mapped in one piece, and nobody refers to it any more.
+            let _ = unsafe { munmap(self.view.as_ptr().cast(), self.length) };
         }
     }
 }
@@ -242,22 +259,116 @@ mod backing {
     pub(super) struct Backing(Vec<u8>);
 
     impl Backing {
-        pub(super) fn read(&self, at: usize, bytes: &mut [u8]) -> io::Result<()> {
-            bytes.copy_from_slice(&self.0[at..at + bytes.len()]);
-            Ok(())
+        pub(super) fn bytes(&self) -> &[u8] {
+            &self.0
         }
 
-        /// Makes it the first `length` bytes at `place`.
+        /// Has its bytes lie at `place`.
         ///
         /// # Safety
         ///
-        /// All of them belong to the caller, may be written, and nobody refers to them.
-        pub(super) unsafe fn lay(&self, place: NonNull<u8>, length: usize) -> io::Result<()> {
-            let length = length.min(self.0.len());
+        /// As many bytes there belong to the caller and may be written, and nobody refers to them.
+        pub(super) unsafe fn lay(&self, place: NonNull<u8>) -> io::Result<()> {
             // SAFETY: the caller's.
-            unsafe { std::ptr::copy_nonoverlapping(self.0.as_ptr(), place.as_ptr(), length) };
+            unsafe {
+                std::ptr::copy_nonoverlapping(self.0.as_ptr(), place.as_ptr(), self.0.len());
+            }
             Ok(())
         }
+    }
+}
+
+/// Which pages of a memory that was laid from a still were written to since: those that are no longer the
+/// file's.
+#[cfg(target_os = "linux")]
+mod written {
+    use std::fs::File;
+    use std::ops::Range;
+    use std::sync::OnceLock;
+
+    use rustix::ioctl::{Updater, ioctl, opcode};
+
+    /// The kernel's `struct pm_scan_arg`.
+    #[repr(C)]
+    #[derive(Default)]
+    struct Scan {
+        size: u64,
+        flags: u64,
+        start: u64,
+        end: u64,
+        walk_end: u64,
+        regions: u64,
+        regions_length: u64,
+        max_pages: u64,
+        inverted: u64,
+        all_of: u64,
+        any_of: u64,
+        told: u64,
+    }
+
+    /// The kernel's `struct page_region`.
+    #[repr(C)]
+    #[derive(Clone, Copy, Default)]
+    struct Region {
+        start: u64,
+        end: u64,
+        categories: u64,
+    }
+
+    const FILE: u64 = 1 << 2;
+    const PRESENT: u64 = 1 << 3;
+    const SWAPPED: u64 = 1 << 4;
+    const PAGEMAP_SCAN: rustix::ioctl::Opcode = opcode::read_write::<Scan>(b'f', 16);
+
+    /// More pieces than this are too many to be written back one by one.
+    const MOST_REGIONS: usize = 2048;
+
+    /// The ranges of addresses within `memory` that were written to. `None` where there are many, or the
+    /// system does not tell (Linux before 6.7).
+    pub(super) fn ranges(memory: Range<usize>) -> Option<Vec<Range<usize>>> {
+        // What a process that was forked from this one inherits tells of this one.
+        static PAGES: OnceLock<Option<(u32, File)>> = OnceLock::new();
+        let open = || Some((std::process::id(), File::open("/proc/self/pagemap").ok()?));
+        let (process, pages) = PAGES.get_or_init(open).as_ref()?;
+        if *process != std::process::id() {
+            return None;
+        }
+        let mut regions = vec![Region::default(); MOST_REGIONS];
+        let mut scan = Scan {
+            size: size_of::<Scan>() as u64,
+            start: memory.start as u64,
+            end: memory.end as u64,
+            regions: regions.as_mut_ptr() as u64,
+            regions_length: MOST_REGIONS as u64,
+            inverted: FILE,
+            all_of: FILE,
+            any_of: PRESENT | SWAPPED,
+            told: PRESENT | SWAPPED,
+            ..Scan::default()
+        };
+        // SAFETY: the argument is as the kernel has it (`Updater` makes it read and written in place), and the
+        // room for regions is there for as many as it says.
+        let found = unsafe { ioctl(pages, Updater::<PAGEMAP_SCAN, Scan>::new(&mut scan)).is_ok() };
+        if !found || scan.walk_end < scan.end {
+            return None;
+        }
+        // Filled from the front; the others are empty.
+        let filled = regions.iter().take_while(|region| region.end > 0);
+        Some(
+            filled
+                .map(|region| region.start as usize..region.end as usize)
+                .collect(),
+        )
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod written {
+    use std::ops::Range;
+
+    /// The system does not tell.
+    pub(super) fn ranges(_memory: Range<usize>) -> Option<Vec<Range<usize>>> {
+        None
     }
 }
 
@@ -292,20 +403,47 @@ impl Space {
             size: AtomicUsize::new(0),
         };
         space.grow(size)?;
-        if still.start + still.length > size {
+        if still.start + still.bytes().len() > size {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         // SAFETY: within the space, which nobody else knows yet.
-        unsafe {
-            still
-                .backing
-                .lay(space.base.add(still.start), still.length)?
-        };
+        unsafe { still.backing.lay(space.base.add(still.start))? };
         Ok(space)
     }
 
     fn size(&self) -> usize {
         self.size.load(Ordering::Relaxed)
+    }
+
+    /// Writes back what was written since the space was laid from `still`, all of it. False if it is too
+    /// much, or can't be told.
+    ///
+    /// # Safety
+    ///
+    /// Nobody reads or writes it meanwhile.
+    unsafe fn write_back(&self, still: &Still) -> bool {
+        let start = self.base.as_ptr() as usize;
+        let Some(ranges) = written::ranges(start..start + self.size()) else {
+            return false;
+        };
+        if ranges.iter().map(ExactSizeIterator::len).sum::<usize>() > MOST_WRITTEN_BACK {
+            return false;
+        }
+        for range in ranges {
+            let (from, to) = (range.start - start, range.end - start);
+            let Some(bytes) = still.bytes().get(from..to) else {
+                return false;
+            };
+            // SAFETY: within the space, and nobody else's by the caller's word.
+            unsafe {
+                std::ptr::copy_nonoverlapping(
+                    bytes.as_ptr(),
+                    self.base.add(from).as_ptr(),
+                    bytes.len(),
+                );
+            }
+        }
+        true
     }
 
     fn grow(&self, to: usize) -> io::Result<()> {
@@ -357,14 +495,30 @@ unsafe impl LinearMemory for Linear {
 }
 
 /// The host's end of the memory of one engine.
-pub(crate) struct Memory(Arc<Space>);
+pub(crate) struct Memory {
+    space: Arc<Space>,
+    /// What it began with.
+    still: Arc<Still>,
+}
 
 impl Memory {
+    /// Has it hold what it began with again, if that is `still`, and if that is the least work. False if
+    /// another memory has to be made; what this one holds is not to be relied on then. The `_store` is its
+    /// own, see [`Memory::still`].
+    pub(crate) fn rewind<T>(&self, still: &Arc<Still>, _store: &mut wasmtime::Store<T>) -> bool {
+        // One that has grown can't shrink.
+        Arc::ptr_eq(&self.still, still)
+            && self.space.size() == still.size
+            // SAFETY: nothing runs in it, as above.
+            && unsafe { self.space.write_back(still) }
+    }
+
     /// What it holds now. `_store` is the one it belongs to: who has it for themselves knows that
     /// nothing runs in it.
     pub(crate) fn still<T>(&self, _store: &mut wasmtime::Store<T>) -> io::Result<Still> {
         // SAFETY: mapped and readable up to its size; nothing runs that could write to it, as above.
-        let bytes = unsafe { std::slice::from_raw_parts(self.0.base.as_ptr(), self.0.size()) };
+        let bytes =
+            unsafe { std::slice::from_raw_parts(self.space.base.as_ptr(), self.space.size()) };
         Still::of(bytes)
     }
 }
@@ -386,7 +540,14 @@ pub(crate) fn make<R>(
     ORDERED.take();
     let space = MADE.take();
     let space = space.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound));
-    Ok((made?, Memory(space?)))
+    let still = still.clone();
+    Ok((
+        made?,
+        Memory {
+            space: space?,
+            still,
+        },
+    ))
 }
 
 /// Makes the memories of engines, for wasmtime.
@@ -440,6 +601,11 @@ mod tests {
         let (one, other) = (space(&still), space(&still));
         assert_eq!(bytes(&one), striped());
         // SAFETY: nobody else knows of it.
+        unsafe { one.base.write(7) };
+        // SAFETY: as above.
+        assert!(cfg!(not(target_os = "linux")) || unsafe { one.write_back(&still) });
+        assert_eq!(bytes(&one), striped());
+        // SAFETY: as above.
         unsafe { one.base.write(7) };
         one.grow(8 * PAGE).expect("room");
         assert_eq!((bytes(&one)[0], bytes(&one).len()), (7, 8 * PAGE));
