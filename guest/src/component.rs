@@ -13,8 +13,8 @@ use crate::engine::{self, Engine};
 wit_bindgen::generate!({ world: "redis", path: "../wit" });
 
 use exports::petridis::engine::server::{
-    Close, Continuation, Delivery, Effects, Event, Guest as ServerGuest, Image, LogLevel, LogLine,
-    Options, Transport,
+    Close, Continuation, Control, Delivery, Effects, Event, Guest as ServerGuest, Image, LogLevel,
+    LogLine, Options, Transport,
 };
 
 thread_local! {
@@ -73,6 +73,9 @@ impl ServerGuest for Component {
                     Event::Closed(connection) => batch.closed(connection),
                     Event::Unsent(unsent) => batch.unsent(unsent.connection, unsent.bytes),
                     Event::Saved(saved) => batch.saved(saved.number, saved.written),
+                    Event::Controlled(done) => {
+                        batch.controlled(done.number, done.connection, &done.reply);
+                    }
                 }
             }
             translate(batch.finish())
@@ -149,6 +152,16 @@ fn translate(effects: engine::Effects) -> Effects {
             .collect(),
         settings: effects.settings,
         wake_at_us: effects.wake_at_us,
+        controls: effects
+            .controls
+            .into_iter()
+            .map(|control| Control {
+                number: control.number,
+                connection: control.connection,
+                db: control.db,
+                arguments: control.args,
+            })
+            .collect(),
         exit: effects.exit,
     }
 }

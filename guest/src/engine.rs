@@ -8,7 +8,7 @@ use crate::keyspace::Keyspace;
 use crate::resp::{Decoded, Limits, Protocol, Sink as _};
 use crate::session::{self, Buffers, Client, Connection, IMPLICIT, Output, Saved, Server};
 
-pub use crate::session::{Close, Delivery, ImageFile, LogLevel, LogLine, Transport};
+pub use crate::session::{Close, Control, Delivery, ImageFile, LogLevel, LogLine, Transport};
 
 /// When replies of one step come to this many bytes, the rest of the input waits for the next step,
 /// so that what is answered can go out and memory stays bounded.
@@ -61,6 +61,8 @@ pub struct Effects {
     pub settings: Vec<(String, String)>,
     /// When the next step is wanted, in microseconds since the Unix epoch.
     pub wake_at_us: Option<u64>,
+    /// What only the host can do; [`Batch::controlled`] is to be told of it.
+    pub controls: Vec<Control>,
     /// SHUTDOWN was asked for.
     pub exit: bool,
 }
@@ -519,8 +521,15 @@ impl Engine {
         };
         let unseen = server.hide();
         server.clients.put_back(connection, client);
-        self.run_requests(connection, request);
-        let mut replies = self.take_own(connection);
+        let (mut replies, mut rest) = (Vec::new(), request);
+        // A step's worth of replies at a time.
+        while let Some(consumed) = self.run_requests(connection, rest).filter(|some| *some > 0) {
+            replies.append(&mut self.take_own(connection));
+            rest = &rest[consumed..];
+            if let Some(client) = self.server.clients.get_mut(connection) {
+                client.input.decoder.rebase(consumed);
+            }
+        }
         let server = &mut self.server;
         if let Some(client) = server.clients.get_mut(connection) {
             // Nobody waits here, whoever else may have to.
@@ -583,6 +592,7 @@ impl Engine {
             logs: std::mem::take(&mut self.server.logs),
             settings: std::mem::take(&mut self.server.settings),
             wake_at_us: self.wake_at_us(),
+            controls: std::mem::take(&mut self.server.controls.asked),
             exit: self.server.exit,
         }
     }
@@ -655,6 +665,12 @@ impl Batch<'_> {
     /// The image of that number was written, or could not be.
     pub fn saved(&mut self, number: u32, written: bool) {
         self.engine.saved(number, written);
+    }
+
+    /// The host has done what was asked for under that number.
+    pub fn controlled(&mut self, number: u64, connection: Connection, reply: &[u8]) {
+        let Engine { server, out } = &mut *self.engine;
+        server.controlled(number, connection, reply, out);
     }
 
     /// Ends the step: what to do outside.

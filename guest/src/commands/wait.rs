@@ -55,6 +55,10 @@ pub enum Awaited {
     SortedSet,
     /// Nothing: only time goes by.
     Time,
+    /// That the host does what it was asked for under this number.
+    Host(u64),
+    /// Its turn: it runs when the time has come, which is no waiting in vain.
+    Turn,
     /// A stream with something new, or anything that means there will be no more of it.
     Stream,
 }

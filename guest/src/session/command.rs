@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Call, SessionHandler, handlers};
+use super::{Call, SessionHandler, control, handlers};
 use crate::commands::error;
 use crate::commands::table::{
     self, Argument, BeginSearch, COMMANDS, Categories, CommandSpec, FindKeys, Group, KeyRef,
@@ -28,7 +28,8 @@ pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
 fn built() -> impl Iterator<Item = &'static CommandSpec> + Clone {
     COMMANDS[..PARENTS]
         .iter()
-        .filter(|spec| handlers::is_built(spec))
+        // What no Redis has is not told of, but to who asks for it by name.
+        .filter(|spec| handlers::is_built(spec) && spec.module != Some(control::MODULE))
 }
 
 /// The subcommands there are.

@@ -91,6 +91,8 @@ enum Waiting {
     Keys(Option<u64>),
     /// The end of a pause.
     Postponed,
+    /// What it asked the host for under this number.
+    Host(u64),
 }
 
 /// A client, and what others keep for it.
@@ -147,6 +149,7 @@ impl Server {
         self.backlog = VecDeque::new();
         self.soft_limit_check_us = None;
         self.exit = false;
+        self.controls.asked.clear();
         self.closes.clear();
         self.logs.clear();
         self.settings.clear();
@@ -207,8 +210,15 @@ impl Server {
                 self.park(connection, Parked::new(command, args, Why::Postponed));
                 self.is_unsettled = true;
             }
+            Waiting::Host(number) => {
+                let wait = wait_for(Awaited::Host(number), None);
+                self.park(connection, Parked::new(command, args, Why::Keys(wait)));
+                self.controls.follow(number);
+            }
             Waiting::Keys(left_us) => {
-                let wait = look_again(left_us.map(|left_us| self.now_us().saturating_add(left_us)));
+                // A wait for nothing but to be told to look again. What it is for, the command says then.
+                let until_us = left_us.map(|left_us| self.now_us().saturating_add(left_us));
+                let wait = wait_for(Awaited::Time, until_us);
                 self.park(connection, Parked::new(command, args, Why::Keys(wait)));
                 self.nudge(connection);
             }
@@ -216,11 +226,10 @@ impl Server {
     }
 }
 
-/// A wait for nothing but to be told to look again. What it is for, the command says when it does.
-fn look_again(until_us: Option<u64>) -> Wait {
+fn wait_for(awaited: Awaited, until_us: Option<u64>) -> Wait {
     Wait {
         keys: Vec::new(),
-        awaited: Awaited::Time,
+        awaited,
         wakes_when_gone: false,
         until_us,
         nothing: Nothing::NullArray,
@@ -303,6 +312,13 @@ fn write(writer: &mut Writer, client: &Client, now_us: u64) {
         writer.args(parked.args.as_args());
         match &parked.why {
             Why::Postponed => writer.number(0),
+            Why::Keys(Wait {
+                awaited: Awaited::Host(number),
+                ..
+            }) => {
+                writer.number(2);
+                writer.number(*number);
+            }
             Why::Keys(wait) => {
                 writer.number(1);
                 writer.flag(wait.until_us.is_some());
@@ -374,6 +390,7 @@ fn read(reader: &mut Reader<'_>, now_us: u64) -> Option<Conversation> {
         let args = reader.args()?;
         let waiting = match reader.number()? {
             0 => Waiting::Postponed,
+            2 => Waiting::Host(reader.number()?),
             _ => {
                 let (ends, left_us) = (reader.flag()?, reader.number()?);
                 Waiting::Keys(ends.then_some(left_us))

@@ -42,7 +42,7 @@ impl Server {
     /// True if somebody has to be told of the command that just ran.
     #[inline]
     pub(super) fn is_observed(&self) -> bool {
-        !self.keyspace.journal.is_empty() || !self.monitors.is_empty()
+        !self.keyspace.journal.is_empty() || !self.monitors.is_empty() || self.command_log.is_some()
     }
 
     /// Tells others of a command that just ran, on its own or within another one.
@@ -58,6 +58,9 @@ impl Server {
             spec.flags.contains(Flags::SKIP_MONITOR) || spec.flags.contains(Flags::ADMIN);
         if !self.monitors.is_empty() && !is_hidden && caller != Caller::Woken {
             self.feed_monitors(connection, caller, spec, args);
+        }
+        if self.command_log.is_some() {
+            self.log_command(connection, caller, spec, args);
         }
         self.read_journal(Some(connection));
     }

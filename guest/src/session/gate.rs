@@ -5,6 +5,7 @@
 //! scripts and whoever was woken execute through the same function.
 
 use super::eviction::Room;
+use super::faults::Course;
 use super::handlers::{self, Handler};
 use super::transactions::Queued;
 use super::waiting::{Parked, Why};
@@ -46,7 +47,10 @@ pub fn run(server: &mut Server, connection: Connection, args: Args<'_>, wire: &m
         }
     }
     match admit(server, connection, args) {
-        Ok(command) => submit(server, connection, command, args, wire, start),
+        Ok(command) if server.faults.is_empty() => {
+            submit(server, connection, command, args, wire, start);
+        }
+        Ok(command) => submit_or_fail(server, connection, command, args, wire, start),
         Err(refused) => refuse(server, connection, args, refused, wire, start),
     }
     finish(server, connection, wire, start);
@@ -68,6 +72,30 @@ fn refuse(
     }
     let refused = server.refuse_in_transaction(connection, args, refused);
     answer_error(server, &refused, wire, start);
+}
+
+/// Submits a command that something may have been ordered to go wrong with.
+#[cold]
+fn submit_or_fail(
+    server: &mut Server,
+    connection: Connection,
+    command: Command,
+    args: Args<'_>,
+    wire: &mut Wire,
+    start: usize,
+) {
+    match server.meet_fault(connection, command, args) {
+        Course::Runs => submit(server, connection, command, args, wire, start),
+        Course::Stopped => {}
+        Course::Refused(refused) => {
+            let refused = server.refuse_in_transaction(connection, args, refused);
+            answer_error(server, &refused, wire, start);
+        }
+        Course::Spoiled(spoiled) => {
+            submit(server, connection, command, args, wire, start);
+            server.spoil(connection, spoiled, wire, start);
+        }
+    }
 }
 
 /// Queues the command, puts it off, or executes it.
@@ -113,6 +141,19 @@ pub fn run_again(
 ) -> bool {
     let start = wire.len();
     let args = parked.args.as_args();
+    if parked.is_late() {
+        // What was to go wrong with it was only that.
+        match admit(server, connection, args) {
+            Ok(command) => submit(server, connection, command, args, wire, start),
+            Err(refused) => refuse(server, connection, args, refused, wire, start),
+        }
+        let client = server.clients.get(connection);
+        let is_answered = client.is_none_or(|client| client.parked.is_none());
+        if is_answered {
+            finish(server, connection, wire, start);
+        }
+        return is_answered;
+    }
     if matches!(parked.why, Why::Postponed) {
         // It has not run at all yet. What it was admitted to may have changed meanwhile.
         run(server, connection, args, wire);

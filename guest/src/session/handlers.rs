@@ -2,9 +2,9 @@
 //! not built, and answers as an unknown command does.
 
 use super::{
-    SessionHandler, append_only, client_command, cluster, command, config, connection, debug, info,
-    latency, lolwut, memory_command, modules, monitor, pause, persistence, pubsub, replica,
-    replication, script, shutdown, slowlog, transactions,
+    SessionHandler, append_only, client_command, cluster, command, config, connection, control,
+    debug, info, latency, lolwut, memory_command, modules, monitor, pause, persistence, pubsub,
+    replica, replication, script, shutdown, slowlog, transactions,
 };
 use crate::commands::table::{COMMANDS, COUNT, CommandSpec};
 use crate::commands::{
@@ -44,6 +44,7 @@ static HANDLERS: [Option<Handler>; COUNT] = {
     session(&mut table, cluster::HANDLERS);
     session(&mut table, command::HANDLERS);
     session(&mut table, config::HANDLERS);
+    session(&mut table, control::HANDLERS);
     session(&mut table, info::HANDLERS);
     session(&mut table, latency::HANDLERS);
     session(&mut table, lolwut::HANDLERS);

@@ -9,12 +9,15 @@ mod client_command;
 mod client_eviction;
 mod cluster;
 mod command;
+mod command_log;
 mod config;
 mod connection;
+mod control;
 mod conversations;
 mod debug;
 mod events;
 mod eviction;
+mod faults;
 mod gate;
 
 pub mod handlers;
@@ -45,6 +48,7 @@ mod waiting;
 pub use buffers::Buffers;
 pub use client::{Client, Clients, IMPLICIT, Input, ReplyMode, Transport};
 pub use command::commands_markdown;
+pub use control::Control;
 pub use gate::run;
 pub use output::{Delivery, Output};
 pub use persistence::{ImageFile, Persistence, Saved};
@@ -55,7 +59,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use buffers::Upkeep;
 use cluster::Cluster;
+use command_log::CommandLog;
+use control::Controls;
 use eviction::Eviction;
+use faults::Faults;
 use latency::Latency;
 use output::Mail;
 use pause::Pause;
@@ -179,6 +186,12 @@ pub struct Server {
     pub idle_check_us: u64,
     /// The machine for scripts, and what it has loaded. Made when it is first needed.
     pub scripts: Option<Box<Scripts>>,
+    /// What is to go wrong with commands.
+    pub faults: Faults,
+    /// The commands received, if somebody wants to know.
+    pub command_log: Option<Box<CommandLog>>,
+    /// What the host is asked to do.
+    pub controls: Controls,
     /// SHUTDOWN was asked for.
     pub exit: bool,
     /// Connections to close, for the host.
@@ -237,6 +250,9 @@ impl Server {
             upkeep: Upkeep::default(),
             soft_limit_check_us: None,
             idle_check_us: 0,
+            faults: Faults::default(),
+            command_log: None,
+            controls: Controls::default(),
             exit: false,
             closes: Vec::new(),
             logs: Vec::new(),

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::gate::{self, Command};
 use super::{Caller, Connection, Output, Server};
+use crate::commands::wait::Awaited;
 use crate::commands::{CommandError, Wait};
 use crate::resp::{Args, OwnedArgs, Sink as _};
 
@@ -49,6 +50,12 @@ impl Parked {
             args: owned,
             why,
         }
+    }
+
+    /// True if it has not run yet, and only runs late.
+    pub fn is_late(&self) -> bool {
+        self.wait()
+            .is_some_and(|wait| wait.awaited == Awaited::Turn)
     }
 
     /// What it waits for, if that is keys or time.
@@ -293,7 +300,7 @@ impl Server {
     }
 
     /// A client is answered: what it sent meanwhile is run at the next opportunity.
-    fn run_on(&mut self, connection: Connection) {
+    pub(super) fn run_on(&mut self, connection: Connection) {
         let has_more = |client: &super::Client| !client.input.pending.is_empty();
         if self.clients.get(connection).is_some_and(has_more) && !self.backlog.contains(&connection)
         {
@@ -307,7 +314,13 @@ impl Server {
             if until_us > self.now_us() {
                 break;
             }
-            self.give_up(connection, None, out);
+            let client = self.clients.get(connection);
+            let parked = client.and_then(|client| client.parked.as_ref());
+            if parked.is_some_and(|parked| parked.is_late()) {
+                self.wake(connection, out);
+            } else {
+                self.give_up(connection, None, out);
+            }
         }
     }
 
