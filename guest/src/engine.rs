@@ -107,7 +107,11 @@ impl Engine {
         self.receive(IMPLICIT, request);
         let mut replies = self.take_own();
         // Nobody can wait here: what would put a server to sleep does not delay a call.
-        while self.server.is_paused() || self.server.backlog.contains(&IMPLICIT) {
+        while self.server.is_paused()
+            || self.server.scripts.run_on()
+            || self.server.backlog.contains(&IMPLICIT)
+        {
+            self.run_script_on();
             if let Some(number) = self.server.persistence.waited_for() {
                 self.saved(number, true);
             }
@@ -150,6 +154,15 @@ impl Engine {
 
     /// Begins a step at that time: sees to what fell due and takes up what was left waiting.
     pub fn begin(&mut self, now_us: u64) -> Batch<'_> {
+        if self.server.scripts.run_on() {
+            // Time stands still for a script, and for everybody while it runs.
+            self.server.time_script(now_us);
+            self.run_script_on();
+            if self.server.scripts.run_on() {
+                self.run_backlog();
+                return Batch { engine: self };
+            }
+        }
         self.server.keyspace.set_now_us(now_us);
         self.server.stats.step(self.server.keyspace.now_us());
         if self
@@ -172,6 +185,14 @@ impl Engine {
         }
         self.run_backlog();
         Batch { engine: self }
+    }
+
+    /// Goes on with the script that runs, and sees to what follows from it once it has ended.
+    fn run_script_on(&mut self) {
+        self.server.run_script_on(&mut self.out);
+        if self.server.is_unsettled && !self.server.scripts.run_on() {
+            self.server.settle(&mut self.out);
+        }
     }
 
     fn open(&mut self, connection: Connection, transport: Transport, peer: String, local: String) {
@@ -335,7 +356,7 @@ impl Engine {
                     client.sending_bytes += out.wire.since(reply).len() as u64;
                 }
             }
-            if server.is_unsettled {
+            if server.is_unsettled && !server.scripts.run_on() {
                 out.attribute(server, connection, start);
                 server.settle(out);
                 let protocol = server.clients.get(connection)?.protocol;
@@ -386,7 +407,10 @@ impl Engine {
     }
 
     fn must_all_wait(&self) -> bool {
-        self.server.is_paused() || self.out.wire.len() > STEP_OUTPUT_BYTES || self.server.exit
+        self.server.is_paused()
+            || self.server.scripts.hold_others()
+            || self.out.wire.len() > STEP_OUTPUT_BYTES
+            || self.server.exit
     }
 
     fn put_off(&mut self, connection: Connection) {
@@ -408,7 +432,7 @@ impl Engine {
             .clients
             .by_id()
             .into_iter()
-            .filter(|(_, client)| !client.held_reply.is_empty())
+            .filter(|(_, client)| !client.held_reply.is_empty() && client.parked.is_none())
             .map(|(connection, _)| connection)
             .collect();
         for connection in held {
@@ -521,7 +545,10 @@ impl Engine {
         if server.is_paused() {
             return None;
         }
-        if !server.backlog.is_empty() || server.eviction.is_under_way {
+        if server.scripts.run_on()
+            || !server.backlog.is_empty()
+            || server.eviction.is_under_way
+        {
             return Some(server.now_us());
         }
         let deadline_us = server

@@ -40,6 +40,34 @@ macro_rules! errors {
 
 errors! {
     SYNTAX = "ERR syntax error";
+    NO_SCRIPT = "NOSCRIPT No matching script. Please use EVAL.";
+    NOT_BUSY = "NOTBUSY No scripts in execution right now.";
+    UNKILLABLE = "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.";
+    BUSY_SCRIPT = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
+    BUSY_FUNCTION = "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.";
+    NEGATIVE_KEY_COUNT = "ERR Number of keys can't be negative";
+    KEY_COUNT_TOO_LARGE = "ERR Number of keys can't be greater than number of args";
+    BAD_KEY_COUNT = "ERR Bad number of keys provided";
+    FUNCTION_NOT_FOUND = "ERR Function not found";
+    LIBRARY_NOT_FOUND = "ERR Library not found";
+    LIBRARY_NAME_MISSING = "ERR library name argument was not given";
+    RESTORE_POLICY = "ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.";
+    SCRIPT_DEBUG_MODE = "ERR Use SCRIPT DEBUG YES/SYNC/NO";
+    NO_SCRIPT_DEBUGGER = "ERR Petridis has no debugger for scripts: run them without SCRIPT DEBUG";
+    NOT_ON_A_CLUSTER = "ERR Can not run script on cluster, 'no-cluster' flag is set.";
+    SCRIPT_ON_STALE_REPLICA = "MASTERDOWN Link with MASTER is down, replica-serve-stale-data is set to 'no' and 'allow-stale' flag is not set on the script.";
+    SCRIPT_ON_REPLICA = "READONLY Can not run script with write flag on readonly replica";
+    WRITE_FLAG_IN_READ_ONLY = "ERR Can not execute a script with write flag using *_ro command.";
+    SCRIPT_WITHOUT_MEMORY = "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'";
+    UNKNOWN_IN_SCRIPT = "ERR Unknown Redis command called from script";
+    ARITY_IN_SCRIPT = "ERR Wrong number of args calling Redis command from script";
+    NOT_FROM_SCRIPT = "ERR This Redis command is not allowed from script";
+    STALE_IN_SCRIPT = "ERR Can not execute the command on a stale replica";
+    WRITE_IN_READ_ONLY_SCRIPT = "ERR Write commands are not allowed from read-only scripts.";
+    CROSS_SLOT_IN_SCRIPT = "ERR Script attempted to access keys that do not hash to the same slot";
+    SLOT_NOT_SERVED_IN_SCRIPT = "ERR Script attempted to access a slot not served";
+    CLUSTER_DOWN_IN_SCRIPT = "ERR Script attempted to execute a command while the cluster is down";
+    CLUSTER_READ_ONLY_IN_SCRIPT = "ERR Script attempted to execute a write command while the cluster is down and readonly";
     NOT_AN_INTEGER = "ERR value is not an integer or out of range";
     NOT_A_FLOAT = "ERR value is not a valid float";
     OUT_OF_RANGE = "ERR value is out of range";
@@ -373,6 +401,14 @@ pub fn unknown_subcommand(given: &[u8], command: &str) -> CommandError {
     let given = &given[..given.len().min(MAX_QUOTED)];
     let help = format!("'. Try {} HELP.", command.to_ascii_uppercase());
     CommandError::worded([b"ERR unknown subcommand '", given, help.as_bytes()].concat())
+}
+
+/// A command in a script that uses keys of several slots.
+pub fn cross_slot_command(name: &str) -> CommandError {
+    let text = format!(
+        "ERR Command '{name}' in script attempted to access keys that don't hash to the same slot"
+    );
+    CommandError::worded(text)
 }
 
 /// `ERR unknown subcommand or wrong number of arguments for 'x'. Try DEBUG HELP.`

@@ -251,7 +251,8 @@ enum Weights {
 fn sort_generic(ctx: &mut Context, asked: &SortArgs) -> Outcome {
     let (kind, elements) = read_elements(ctx, asked)?;
     // A set has no order of its own, and what is stored should be the same everywhere.
-    let needs_order = asked.unsorted && kind == Kind::Set && asked.destination.is_some();
+    let needs_order =
+        asked.unsorted && kind == Kind::Set && (asked.destination.is_some() || ctx.in_script);
     let mut order: Vec<u32> = (0..elements.len() as u32).collect();
     if needs_order {
         order.sort_unstable_by(|one, other| {

@@ -307,6 +307,12 @@ impl Keyspace {
         (!self.is_due(db, position)).then(|| self.databases[db].entry(position).value())
     }
 
+    /// What is kept under a key, though its time may be up. Leaves no trace and removes nothing.
+    pub fn kept(&self, db: usize, key: &[u8]) -> Option<&Entry> {
+        let position = self.databases[db].find(self.seed.hash(key), key)?;
+        Some(self.databases[db].entry(position))
+    }
+
     /// What members and fields are hashed with.
     pub fn seed(&self) -> Seed {
         self.seed.clone()

@@ -198,7 +198,7 @@ impl Client {
 /// All clients, by the number of their connection.
 #[derive(Debug, Default)]
 pub struct Clients {
-    /// Numbers are small; the implicit connection's, the largest of all, comes round to 0.
+    /// Numbers are small; the two largest, which no host gives, come round to 0 and 1.
     slots: Vec<Option<Box<Client>>>,
     last_id: u64,
     len: usize,
@@ -211,23 +211,41 @@ pub struct Clients {
 /// The connection behind `execute`.
 pub const IMPLICIT: Connection = Connection::MAX;
 
+/// A client that is gone while its script runs on. Nothing is sent there.
+pub const ORPHAN: Connection = Connection::MAX - 1;
+
 #[inline]
 fn slot(connection: Connection) -> usize {
-    connection.wrapping_add(1) as usize
+    connection.wrapping_add(2) as usize
 }
 
 impl Clients {
+    /// Gives a client another number.
+    pub fn renumber(&mut self, from: Connection, to: Connection) {
+        if from != to
+            && let Some(client) = self.slots.get_mut(slot(from)).and_then(Option::take)
+        {
+            if self.put(to, client).is_some() {
+                self.len -= 1;
+            }
+        }
+    }
+
     /// Takes a new client in and gives it its id.
     pub fn insert(&mut self, connection: Connection, mut client: Client) {
         self.last_id += 1;
         client.id = self.last_id;
+        if self.put(connection, Box::new(client)).is_none() {
+            self.len += 1;
+        }
+    }
+
+    fn put(&mut self, connection: Connection, client: Box<Client>) -> Option<Box<Client>> {
         let slot = slot(connection);
         if slot >= self.slots.len() {
             self.slots.resize_with(slot + 1, || None);
         }
-        if self.slots[slot].replace(Box::new(client)).is_none() {
-            self.len += 1;
-        }
+        self.slots[slot].replace(client)
     }
 
     /// The client of a connection.
@@ -292,7 +310,7 @@ impl Clients {
         let slots = self.slots.iter().enumerate();
         slots
             .filter(|(_, client)| client.is_some())
-            .map(|(slot, _)| (slot as u32).wrapping_sub(1))
+            .map(|(slot, _)| (slot as u32).wrapping_sub(2))
             .collect()
     }
 
@@ -312,7 +330,7 @@ impl Clients {
             .slots
             .iter()
             .enumerate()
-            .filter_map(|(slot, client)| Some(((slot as u32).wrapping_sub(1), client.as_deref()?)))
+            .filter_map(|(slot, client)| Some(((slot as u32).wrapping_sub(2), client.as_deref()?)))
             .collect();
         all.sort_unstable_by_key(|(_, client)| client.id);
         all

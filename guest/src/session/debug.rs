@@ -97,7 +97,7 @@ fn object(call: &mut Call<'_>, key: &[u8]) -> Outcome {
     let db = call.client().db;
     let server = &mut *call.server;
     let now_s = server.keyspace.now_ms() / 1000;
-    let Some(entry) = server.keyspace.peek(db, key) else {
+    let Some(entry) = server.keyspace.kept(db, key) else {
         return Err(error::NO_SUCH_KEY);
     };
     let value = entry.value();
@@ -331,7 +331,7 @@ fn set_active_expire(call: &mut Call<'_>, on: &[u8]) -> Outcome {
 
 /// DEBUG SET-DISABLE-DENY-SCRIPTS 0 | 1
 fn set_disable_deny_scripts(call: &mut Call<'_>, on: &[u8]) -> Outcome {
-    call.server.scripts_may_call_all = leading_number(on) as i64 != 0;
+    call.server.scripts.may_call_all = leading_number(on) as i64 != 0;
     call.reply.ok();
     Ok(())
 }

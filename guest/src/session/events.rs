@@ -1,7 +1,7 @@
 //! What follows a command for others: keyspace events are published, watched keys are touched, who
 //! waits is found. Reads the journal that the guards wrote. Knows no command.
 
-use super::{Caller, Connection, Output, Server};
+use super::{Caller, Connection, ORPHAN, Output, Server};
 use crate::commands::table::{CommandSpec, Flags};
 use crate::config::KeyspaceEvents;
 use crate::keyspace::{Event, EventClass};
@@ -152,12 +152,17 @@ impl Server {
         if self.clients.get(connection).is_none() {
             return false;
         }
-        self.unpark(connection);
         self.forget_watches(connection);
         self.forget_subscriptions(connection);
         self.monitors.retain(|other| *other != connection);
-        let is_gone = self.clients.remove(connection).is_some();
         self.forget_replica(connection);
-        is_gone
+        if self.running_script_of() == Some(connection) {
+            // It runs on for nobody: what it does is done as a whole.
+            self.clients.renumber(connection, ORPHAN);
+            self.hand_script_over(ORPHAN);
+            return true;
+        }
+        self.unpark(connection);
+        self.clients.remove(connection).is_some()
     }
 }

@@ -103,6 +103,11 @@ impl Server {
         own as u64 + crate::memory::held_elsewhere(self.clients.unsent_bytes())
     }
 
+    /// True if there was no room left when the command that runs began.
+    pub(super) fn is_short_of_memory(&self) -> bool {
+        self.lacks_memory && self.has_limits()
+    }
+
     /// True if there is a limit to be kept.
     #[inline]
     pub(super) fn has_limits(&self) -> bool {

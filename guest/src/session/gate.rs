@@ -80,7 +80,7 @@ fn submit(
     wire: &mut Wire,
     start: usize,
 ) {
-    if server.pause.is_some() && server.must_be_put_off(connection, command) {
+    if server.pause.is_some() && server.must_be_put_off(connection, command, args) {
         server.park(connection, Parked::new(command, args, Why::Postponed));
         return;
     }
@@ -98,10 +98,31 @@ fn submit(
     client.request_args = args.len();
     client.buffers.requested(client.request_bytes);
     match execute(server, connection, Caller::Client, command, args, wire) {
-        Ok(None) => {}
-        Ok(Some(wait)) => server.park(connection, Parked::new(command, args, Why::Keys(*wait))),
+        Ok(Done::Answered) => {}
+        Ok(Done::Waits(wait)) => {
+            server.park(connection, Parked::new(command, args, Why::Keys(*wait)));
+        }
+        Ok(Done::RunsOn) => {
+            let parked = Parked::new(command, args, Why::RunsOn);
+            hold(server, connection, parked, wire, start);
+        }
         Err(failed) => answer_error(server, &failed, wire, start),
     }
+}
+
+/// Parks a command whose script runs on. What is answered by now is kept until there is the rest.
+#[cold]
+fn hold(
+    server: &mut Server,
+    connection: Connection,
+    parked: Parked,
+    wire: &mut Wire,
+    start: usize,
+) {
+    server.park(connection, parked);
+    let client = server.clients.current(connection);
+    client.held_reply = wire.since(start).to_vec();
+    wire.truncate(start);
 }
 
 /// Runs a parked command again. True if it is answered now, false if it waits on.
@@ -121,11 +142,19 @@ pub fn run_again(
             .get(connection)
             .is_none_or(|client| client.parked.is_none());
     }
+    if matches!(parked.why, Why::RunsOn) {
+        let client = server.clients.current(connection);
+        wire.raw(&std::mem::take(&mut client.held_reply));
+    }
     let again = Caller::Woken;
     match execute(server, connection, again, parked.command, args, wire) {
-        Ok(None) => {}
-        Ok(Some(wait)) => {
+        Ok(Done::Answered) => {}
+        Ok(Done::Waits(wait)) => {
             server.park_again(connection, parked, *wait);
+            return false;
+        }
+        Ok(Done::RunsOn) => {
+            hold(server, connection, parked, wire, start);
             return false;
         }
         Err(failed) => answer_error(server, &failed, wire, start),
@@ -147,6 +176,9 @@ pub fn finish(server: &mut Server, connection: Connection, wire: &mut Wire, star
     let Some(client) = server.clients.get_mut(connection) else {
         return;
     };
+    if client.parked.is_some() {
+        return;
+    }
     if wire.overflowed() {
         // Half a reply is of no use to anybody.
         wire.truncate(start);
@@ -252,16 +284,17 @@ fn check(
     if server.cluster.is_some() {
         server.check_slots(connection, spec, args)?;
     }
-    check_memory(server, connection, db, spec, args)?;
+    let flags = server.flags_of(spec, args);
+    check_memory(server, connection, db, spec, flags, args)?;
     if server.config.min_replicas_to_write > 0 && !server.has_enough_replicas() {
         let queued = server.flags_of_exec(connection, spec);
-        if queued.unwrap_or(spec.flags).contains(Flags::WRITE) {
+        if queued.unwrap_or(flags).contains(Flags::WRITE) {
             return Err(error::NOT_ENOUGH_REPLICAS);
         }
     }
     if server.master.is_some() {
         let queued = server.flags_of_exec(connection, spec);
-        server.check_replica(queued.unwrap_or(spec.flags))?;
+        server.check_replica(queued.unwrap_or(flags))?;
     }
     if is_confined && !spec.flags.contains(Flags::RUNS_WHILE_SUBSCRIBED) {
         return Err(error::only_while_subscribed(spec.name));
@@ -269,7 +302,10 @@ fn check(
     if is_replica && KEYSPACE.iter().any(|flag| spec.flags.contains(*flag)) {
         return Err(error::REPLICA_IN_KEYSPACE);
     }
-    Ok(())
+    match server.scripts.busy() {
+        Some(busy) if !spec.flags.contains(Flags::ALLOW_BUSY) => Err(busy),
+        _ => Ok(()),
+    }
 }
 
 #[cold]
@@ -287,15 +323,16 @@ fn check_memory(
     connection: Connection,
     db: usize,
     spec: &'static CommandSpec,
+    flags: Flags,
     args: Args<'_>,
 ) -> Outcome {
-    let needs_memory = spec.flags.contains(Flags::DENYOOM);
+    let needs_memory = flags.contains(Flags::DENYOOM);
     let growth = if needs_memory {
         args.bytes() + server.keyspace.index_growth(db, args.len())
     } else {
         0
     };
-    if server.has_limits() {
+    if server.has_limits() && !server.scripts.run_on() {
         let lacking = server.make_room(growth) == Room::Lacking;
         server.lacks_memory = lacking;
         if lacking && (needs_memory || server.exec_needs_memory(connection, spec)) {
@@ -308,6 +345,17 @@ fn check_memory(
     Ok(())
 }
 
+/// How far a command came.
+#[derive(Debug)]
+pub enum Done {
+    /// Its reply is written.
+    Answered,
+    /// It has to wait, and wrote nothing.
+    Waits(Box<Wait>),
+    /// A script of it runs on; it is to be run again.
+    RunsOn,
+}
+
 /// Executes a command that may run and writes its reply. What it has to wait for, if it has, is for
 /// the caller to see to; a transaction or a script is never told to wait.
 #[inline]
@@ -318,7 +366,7 @@ pub fn execute(
     command: Command,
     args: Args<'_>,
     reply: &mut dyn Sink,
-) -> Result<Option<Box<Wait>>, CommandError> {
+) -> Result<Done, CommandError> {
     let Command { spec, handler } = command;
     let client = server.clients.current(connection);
     let db = client.db;
@@ -327,7 +375,7 @@ pub fn execute(
     let before_us = server.elapsed_us;
     let is_followed = server.keyspace.journal.propagation.is_followed();
     let dirty = server.keyspace.journal.dirty;
-    let (outcome, wait) = match handler {
+    let (outcome, done) = match handler {
         Handler::Data(run) => {
             server.keyspace.set_touching(touching);
             let mut context = Context {
@@ -337,10 +385,11 @@ pub fn execute(
                 config: &server.config,
                 rng: &mut server.rng,
                 may_wait,
+                in_script: caller == Caller::Script,
                 wait: None,
             };
             let outcome = run(&mut context, args);
-            (outcome, context.wait)
+            (outcome, context.wait.map_or(Done::Answered, Done::Waits))
         }
         Handler::Session(run) => {
             let mut call = Call {
@@ -351,12 +400,18 @@ pub fn execute(
                 spec,
                 may_wait,
                 wait: None,
+                runs_on: false,
             };
             let outcome = run(&mut call, args);
-            (outcome, call.wait)
+            let done = match call.wait {
+                Some(wait) => Done::Waits(wait),
+                None if call.runs_on => return Ok(Done::RunsOn),
+                None => Done::Answered,
+            };
+            (outcome, done)
         }
     };
-    if wait.is_none() {
+    if matches!(done, Done::Answered) {
         // Counted once it has run: INFO does not count itself.
         let duration_us = server.elapsed_us - before_us;
         server.ran(connection, caller, spec, args, duration_us);
@@ -372,7 +427,7 @@ pub fn execute(
     if server.is_observed() {
         server.after_command(connection, caller, spec, args);
     }
-    outcome.map(|()| wait)
+    outcome.map(|()| done)
 }
 
 impl Server {

@@ -4,7 +4,7 @@
 use super::{
     SessionHandler, append_only, client_command, cluster, command, config, connection, debug, info,
     latency, lolwut, memory_command, modules, monitor, pause, persistence, pubsub, replica,
-    replication, script, shutdown, slowlog, transactions,
+    replication, scripting, shutdown, slowlog, transactions,
 };
 use crate::commands::table::{COMMANDS, COUNT, CommandSpec};
 use crate::commands::{
@@ -59,7 +59,8 @@ static HANDLERS: [Option<Handler>; COUNT] = {
     session(&mut table, shutdown::HANDLERS);
     session(&mut table, slowlog::HANDLERS);
     session(&mut table, persistence::HANDLERS);
-    session(&mut table, script::HANDLERS);
+    session(&mut table, scripting::HANDLERS[0]);
+    session(&mut table, scripting::HANDLERS[1]);
     table
 };
 

@@ -208,19 +208,21 @@ fn memory(server: &Server, page: &mut Page) {
         "total_system_memory",
         server.keyspace.memory_ceiling() as u64,
     );
-    page.field("used_memory_lua", 0);
-    page.field("used_memory_vm_eval", 0);
-    page.field("used_memory_lua_human", "0B");
-    page.zeros(&[
-        "used_memory_scripts_eval",
-        "number_of_cached_scripts",
-        "number_of_functions",
-        "number_of_libraries",
-        "used_memory_vm_functions",
-    ]);
-    page.bytes("used_memory_vm_total", 0);
-    page.field("used_memory_functions", 0);
-    page.bytes("used_memory_scripts", 0);
+    let scripts = server.scripts.figures();
+    page.bytes("used_memory_lua", scripts.machine_bytes);
+    let function_bytes = scripts.function_bytes.min(scripts.machine_bytes);
+    page.field("used_memory_vm_eval", scripts.machine_bytes - function_bytes);
+    page.field("used_memory_scripts_eval", scripts.script_bytes);
+    page.field("number_of_cached_scripts", scripts.scripts);
+    page.field("number_of_functions", scripts.functions);
+    page.field("number_of_libraries", scripts.libraries);
+    page.field("used_memory_vm_functions", function_bytes);
+    page.bytes("used_memory_vm_total", scripts.machine_bytes);
+    page.field("used_memory_functions", scripts.library_bytes);
+    page.bytes(
+        "used_memory_scripts",
+        scripts.script_bytes + scripts.library_bytes,
+    );
     page.bytes("maxmemory", server.config.maxmemory);
     page.field("maxmemory_policy", server.config.maxmemory_policy.name());
     let slack = figures.slack();
@@ -349,7 +351,7 @@ fn stats(server: &Server, page: &mut Page) {
     let (over_ms, over_now_ms) = server.eviction.over_ms(server.now_us());
     page.field("evicted_keys", keys.evicted);
     page.field("evicted_clients", stats.evicted_clients);
-    page.field("evicted_scripts", 0);
+    page.field("evicted_scripts", server.scripts.figures().evicted);
     page.field("total_eviction_exceeded_time", over_ms);
     page.field("current_eviction_exceeded_time", over_now_ms);
     page.field("keyspace_hits", keys.hits);

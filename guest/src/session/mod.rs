@@ -32,7 +32,7 @@ mod pubsub;
 mod redaction;
 mod replica;
 mod replication;
-mod script;
+mod scripting;
 mod shutdown;
 mod slowlog;
 mod sparkline;
@@ -41,12 +41,12 @@ mod transactions;
 mod waiting;
 
 pub use buffers::Buffers;
-pub use client::{Client, Clients, IMPLICIT, Input, ReplyMode, Transport};
+pub use client::{Client, Clients, IMPLICIT, ORPHAN, Input, ReplyMode, Transport};
 pub use command::commands_markdown;
 pub use gate::run;
 pub use output::{Delivery, Output};
 pub use persistence::{ImageFile, Persistence, Saved};
-pub use script::Scripts;
+pub use scripting::Scripts;
 pub use stats::Stats;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -61,7 +61,7 @@ use pubsub::PubSub;
 use replica::Replicas;
 use replication::Master;
 use slowlog::SlowLog;
-use transactions::DbKey;
+use transactions::{DbKey, Interrupted};
 use waiting::Waiters;
 
 use crate::commands::table::CommandSpec;
@@ -163,8 +163,6 @@ pub struct Server {
     pub backlog: VecDeque<Connection>,
     /// How far it has come to make room for data.
     pub eviction: Eviction,
-    /// `DEBUG SET-DISABLE-DENY-SCRIPTS`: scripts may call what is not for scripts.
-    pub scripts_may_call_all: bool,
     /// Bytes that the step itself holds, to write replies in: they are no data.
     pub step_bytes: usize,
     /// There was no room left when the command that runs began.
@@ -175,8 +173,10 @@ pub struct Server {
     pub soft_limit_check_us: Option<u64>,
     /// When clients that say nothing are looked for next.
     pub idle_check_us: u64,
-    /// The machine for scripts, and what it has loaded. Made when it is first needed.
-    pub scripts: Option<Box<Scripts>>,
+    /// Scripts and functions.
+    pub scripts: Scripts,
+    /// The rest of an EXEC, while a script in it runs on.
+    pub interrupted: Option<Interrupted>,
     /// SHUTDOWN was asked for.
     pub exit: bool,
     /// Connections to close, for the host.
@@ -229,7 +229,6 @@ impl Server {
             unblocked: Vec::new(),
             backlog: VecDeque::new(),
             eviction: Eviction::default(),
-            scripts_may_call_all: false,
             step_bytes: 0,
             lacks_memory: false,
             upkeep: Upkeep::default(),
@@ -238,7 +237,8 @@ impl Server {
             exit: false,
             closes: Vec::new(),
             logs: Vec::new(),
-            scripts: None,
+            scripts: Scripts::default(),
+            interrupted: None,
             settings: Vec::new(),
         }
     }
@@ -276,7 +276,7 @@ impl Server {
 
     /// Forgets a client and has its connection closed.
     pub fn close(&mut self, connection: Connection, flush: bool) {
-        if self.forget(connection) {
+        if self.forget(connection) && connection != ORPHAN {
             self.closes.push(Close { connection, flush });
         }
     }
@@ -289,10 +289,13 @@ impl Server {
     /// Answers nothing for so long, behind what it sleeps already: input is kept, and the reply of the
     /// command that asked for it is held back.
     pub fn sleep_for_us(&mut self, duration_us: u64) {
-        let until_us = self.now_us().saturating_add(duration_us);
+        let from_us = self.asleep_until_us.unwrap_or(self.now_us());
+        let until_us = from_us.saturating_add(duration_us);
         self.asleep_until_us = Some(until_us);
-        // What comes after it in the same transaction comes later.
-        self.keyspace.set_now_us(until_us);
+        if !self.scripts.run_on() {
+            // What comes after it in the same transaction comes later; in a script nothing does.
+            self.keyspace.set_now_us(until_us);
+        }
         self.elapsed_us = self.elapsed_us.saturating_add(duration_us);
     }
 }
@@ -326,6 +329,8 @@ pub struct Call<'a> {
     pub may_wait: bool,
     /// Set by a command that has to wait, instead of a reply.
     pub wait: Option<Box<Wait>>,
+    /// Set by a command whose script runs on: it is to be run again.
+    pub runs_on: bool,
 }
 
 impl Call<'_> {

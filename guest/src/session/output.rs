@@ -1,7 +1,7 @@
 //! What goes out: replies, and messages to connections other than the one whose command runs.
 //! Knows no command and no subscription.
 
-use super::{Connection, Server};
+use super::{Connection, ORPHAN, Server};
 use crate::resp::{Protocol, Sink, Wire};
 
 /// No buffer can be longer than half the address space of wasm32, and this leaves room to grow.
@@ -67,6 +67,9 @@ impl Output {
     }
 
     fn deliver(&mut self, server: &mut Server, connection: Connection, start: u32, length: u32) {
+        if connection == ORPHAN {
+            return;
+        }
         if let Some(client) = server.clients.get_mut(connection) {
             client.bytes_out += u64::from(length);
         }

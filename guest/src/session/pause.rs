@@ -22,7 +22,12 @@ pub struct Pause {
 impl Server {
     /// True if a pause puts this command off.
     #[cold]
-    pub(super) fn must_be_put_off(&self, connection: Connection, command: Command) -> bool {
+    pub(super) fn must_be_put_off(
+        &self,
+        connection: Connection,
+        command: Command,
+        args: Args<'_>,
+    ) -> bool {
         let Some(pause) = self.pause else {
             return false;
         };
@@ -31,7 +36,7 @@ impl Server {
             return false;
         }
         let queued = self.flags_of_exec(connection, command.spec);
-        let flags = queued.unwrap_or(command.spec.flags);
+        let flags = queued.unwrap_or_else(|| self.flags_of(command.spec, args));
         !pause.writes_only || flags.contains(Flags::WRITE) || flags.contains(Flags::MAY_REPLICATE)
     }
 

@@ -1,7 +1,9 @@
 //! MULTI, EXEC, DISCARD, WATCH, UNWATCH: a client's queue of commands, and the keys it watches.
 //! Knows nothing of how a key is found to have changed: `events` tells.
 
-use super::gate::{self, Command};
+use std::collections::VecDeque;
+
+use super::gate::{self, Command, Done};
 use super::{Call, Caller, Connection, Server, SessionHandler};
 use crate::commands::table::{CommandSpec, Flags};
 use crate::commands::{CommandError, Outcome, error};
@@ -84,6 +86,9 @@ impl Transaction {
         self.bytes
     }
 }
+
+/// The commands of an EXEC that have not run to their end, the first of which runs on.
+pub type Interrupted = VecDeque<Queued>;
 
 /// A key of a database.
 pub type DbKey = (usize, Box<[u8]>);
@@ -183,6 +188,11 @@ fn discard(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
 
 /// EXEC
 fn exec(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
+    if call.caller == Caller::Woken
+        && let Some(rest) = call.server.interrupted.take()
+    {
+        return run_queue(call, rest);
+    }
     let client = call.client();
     let Some(transaction) = client.transaction.take() else {
         return Err(error::EXEC_WITHOUT_MULTI);
@@ -198,20 +208,33 @@ fn exec(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
         return Ok(());
     }
     call.reply.array(transaction.queue.len());
-    for queued in transaction.queue {
-        let args = queued.args.as_args();
+    run_queue(call, transaction.queue.into())
+}
+
+/// Runs the commands of a transaction, to the end unless a script among them runs on.
+fn run_queue(call: &mut Call<'_>, mut queue: VecDeque<Queued>) -> Outcome {
+    while let Some(queued) = queue.front() {
         let outcome = gate::execute(
             call.server,
             call.connection,
             Caller::Transaction,
             queued.command,
-            args,
+            queued.args.as_args(),
             call.reply,
         );
-        if let Err(failed) = outcome {
-            call.server.stats.error(failed.code());
-            call.reply.error(failed.text());
+        match outcome {
+            Ok(Done::RunsOn) => {
+                call.server.interrupted = Some(queue);
+                call.runs_on = true;
+                return Ok(());
+            }
+            Ok(Done::Answered | Done::Waits(_)) => {}
+            Err(failed) => {
+                call.server.stats.error(failed.code());
+                call.reply.error(failed.text());
+            }
         }
+        queue.pop_front();
     }
     Ok(())
 }
