@@ -6,7 +6,7 @@
 use crate::config::Config;
 use crate::keyspace::Keyspace;
 use crate::resp::{Decoded, Limits, Sink as _};
-use crate::session::{self, Client, Connection, IMPLICIT, Output, Server};
+use crate::session::{self, Acl, Client, Connection, IMPLICIT, Output, Server};
 
 pub use crate::session::{Close, Delivery, LogLevel, LogLine, Transport};
 
@@ -61,22 +61,31 @@ impl Engine {
                 ..Options::default()
             },
             Config::default(),
+            Acl::default(),
         )
     }
 
     /// Starts an engine. Fails with a sentence about the parameter that is wrong.
     pub fn start(options: Options) -> Result<Self, String> {
         let mut config = Config::default();
-        config.start_with(&options.config)?;
-        Ok(Self::with_config(options, config))
+        // Users are no parameter: each has lines of its own.
+        let (users, given): (Vec<_>, Vec<_>) = options
+            .config
+            .iter()
+            .cloned()
+            .partition(|(name, _)| name.eq_ignore_ascii_case("user"));
+        config.start_with(&given)?;
+        let users: Vec<&str> = users.iter().map(|(_, rules)| rules.as_str()).collect();
+        let acl = Acl::start(&config, &users)?;
+        Ok(Self::with_config(options, config, acl))
     }
 
-    fn with_config(options: Options, config: Config) -> Self {
+    fn with_config(options: Options, config: Config, acl: Acl) -> Self {
         let mut rng = fastrand::Rng::with_seed(options.seed);
         let ceiling = usize::try_from(options.memory_ceiling).unwrap_or(usize::MAX);
         let mut keyspace = Keyspace::new(config.databases, rng.u64(..), ceiling);
         keyspace.set_now_us(options.now_us);
-        let mut server = Server::new(config, keyspace, rng, options.facts);
+        let mut server = Server::new(config, acl, keyspace, rng, options.facts);
         server.listen_to_events();
         Engine {
             server,
@@ -95,11 +104,13 @@ impl Engine {
             );
         }
         self.receive(IMPLICIT, request);
+        self.server.end_step(&mut self.out);
         let mut replies = self.take_own();
         // Nobody can wait here: what would put a server to sleep does not delay a call.
         while self.server.asleep_until_us.is_some() || self.server.backlog.contains(&IMPLICIT) {
             self.wake_up();
             self.run_backlog();
+            self.server.end_step(&mut self.out);
             replies.append(&mut self.take_own());
             if self.server.exit {
                 break;
@@ -175,7 +186,7 @@ impl Engine {
             local,
             transport,
             is_implicit: connection == IMPLICIT,
-            authenticated: server.config.requirepass.is_empty(),
+            authenticated: server.acl.is_open(),
             connected_us: now_us,
             active_us: now_us,
             ..Client::default()
@@ -294,7 +305,8 @@ impl Engine {
             }
             let reply = out.wire.len();
             session::run(server, connection, decoder.args(bytes), &mut out.wire);
-            if !server.is_settled() {
+            // What a sleep holds back comes before all that follows from it.
+            if server.asleep_until_us.is_none() && !server.is_settled() {
                 out.attribute(server, connection, start);
                 server.settle(out);
                 let protocol = server.clients.get(connection)?.protocol;
@@ -333,7 +345,7 @@ impl Engine {
         }
         out.attribute(server, connection, start);
         let client = server.clients.get_mut(connection)?;
-        client.request_bytes = 0;
+        (client.request_bytes, client.request_wire_bytes) = (0, 0);
         let consumed = decoder.consumed();
         client.input.decoder = decoder;
         if put_off {
@@ -384,6 +396,9 @@ impl Engine {
                 self.out.wire.raw(&reply);
                 self.out.attribute(&mut self.server, connection, start);
             }
+        }
+        if !self.server.is_settled() {
+            self.server.settle(&mut self.out);
         }
     }
 
@@ -492,6 +507,7 @@ impl Batch<'_> {
     pub fn finish(self) -> Effects {
         // What clients sent while they waited, and were answered for in this step.
         self.engine.run_backlog();
+        self.engine.server.end_step(&mut self.engine.out);
         self.engine.effects()
     }
 }

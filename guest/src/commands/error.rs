@@ -134,6 +134,81 @@ errors! {
     TIMEOUT_NEGATIVE = "ERR timeout is negative";
     TIMEOUT_OUT_OF_RANGE = "ERR timeout is out of range";
     NO_KEY_ARGUMENTS = "ERR The command has no key arguments";
+    DEFAULT_USER_STAYS = "ERR The 'default' user cannot be removed";
+    BLANKS_IN_USERNAME = "ERR Usernames can't contain spaces or null characters";
+    NO_ACL_FILE = "ERR This Redis instance is not configured to use an ACL file. You may want to specify users via the ACL SETUSER command and then issue a CONFIG REWRITE (assuming you have a Redis configuration file set) in order to store users in the Redis configuration.";
+    GENPASS_BITS = "ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to 4096";
+    ONE_REDIRECT = "ERR A client can only redirect to a single other client";
+    NO_CLIENT_TO_REDIRECT_TO = "ERR The client ID you want redirect to does not exist";
+    PREFIX_WITHOUT_BCAST = "ERR PREFIX option requires BCAST mode to be enabled";
+    BCAST_SWITCHED = "ERR You can't switch BCAST mode on/off before disabling tracking for this client, and then re-enabling it with a different mode.";
+    BCAST_WITH_OPT = "ERR OPTIN and OPTOUT are not compatible with BCAST";
+    OPTIN_WITH_OPTOUT = "ERR You can't specify both OPTIN mode and OPTOUT mode";
+    OPT_SWITCHED = "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling it with a different mode.";
+    CACHING_WITHOUT_TRACKING = "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled";
+    CACHING_YES_WITHOUT_OPTIN = "ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode.";
+    CACHING_NO_WITHOUT_OPTOUT = "ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode.";
+}
+
+/// `NOPERM User x has no permissions to run the 'get' command`
+pub fn no_permission(reason: &[u8]) -> CommandError {
+    CommandError::worded([b"NOPERM ", reason].concat())
+}
+
+/// `NOPERM ACLs rules changed between the moment ...`
+pub fn no_permission_any_more(reason: &str) -> CommandError {
+    CommandError::worded(format!(
+        "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC \
+         call. This command is no longer allowed for the following reason: {reason}"
+    ))
+}
+
+/// `NOPERM ACL failure in script: No permissions to access a key`
+pub fn no_permission_in_script(reason: &[u8]) -> CommandError {
+    CommandError::worded([b"NOPERM ACL failure in script: ", reason].concat())
+}
+
+/// `ERR Error in ACL SETUSER modifier '+x': Unknown command or category name in ACL`
+pub fn acl_rule(rule: &[u8], reason: &str) -> CommandError {
+    let text = b"ERR Error in ACL SETUSER modifier '";
+    CommandError::worded([text, c_text(rule), b"': ", reason.as_bytes()].concat())
+}
+
+/// `ERR Unmatched parenthesis in acl selector starting at '(x'.`
+pub fn unmatched_parenthesis(start: &[u8]) -> CommandError {
+    let text = b"ERR Unmatched parenthesis in acl selector starting at '";
+    CommandError::worded([text, c_text(start), b"'."].concat())
+}
+
+/// `ERR Unknown category 'x'`
+pub fn unknown_category(name: &[u8]) -> CommandError {
+    let name = c_text(name);
+    let name = &name[..name.len().min(MAX_QUOTED)];
+    CommandError::worded([b"ERR Unknown category '", name, b"'"].concat())
+}
+
+/// `ERR User 'x' not found`
+pub fn user_not_found(name: &[u8]) -> CommandError {
+    CommandError::worded([b"ERR User '", c_text(name), b"' not found"].concat())
+}
+
+/// `ERR Command 'x' not found`
+pub fn command_not_found(name: &[u8]) -> CommandError {
+    CommandError::worded([b"ERR Command '", c_text(name), b"' not found"].concat())
+}
+
+/// `ERR Prefix 'x' overlaps with an existing prefix 'xy'. ...`
+pub fn prefix_overlaps(prefix: &[u8], which: &str, other: &[u8]) -> CommandError {
+    let text = [
+        b"ERR Prefix '",
+        c_text(prefix),
+        b"' overlaps with ",
+        which.as_bytes(),
+        b" prefix '",
+        c_text(other),
+        b"'. Prefixes for a single client must not overlap.",
+    ];
+    CommandError::worded(text.concat())
 }
 
 /// `ERR Unrecognized REPLCONF option: x`

@@ -103,6 +103,7 @@ pub fn answer(keyspace: &mut Keyspace, command: &str) -> String {
         config: &config,
         rng: &mut rng,
         may_wait: false,
+        reads_every_key: true,
         wait: None,
     };
     match run(&mut ctx, args.as_args()) {

@@ -66,6 +66,28 @@ pub struct Event {
     pub key: Box<[u8]>,
 }
 
+/// Why a key is not what it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// A command wrote to it.
+    Write,
+    /// Nobody did: its time was up.
+    Expiry,
+    /// All of its database was emptied, or exchanged for another.
+    Database,
+}
+
+/// A key that is not what it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The database.
+    pub db: usize,
+    /// The key.
+    pub key: Box<[u8]>,
+    /// Why.
+    pub cause: Cause,
+}
+
 /// A key that somebody watches or waits for.
 #[derive(Debug)]
 struct Wanted {
@@ -157,8 +179,8 @@ pub struct Journal {
     pub interest: Interest,
     /// Events, in order.
     pub events: Vec<Event>,
-    /// Wanted keys that changed, with their database, in order.
-    pub changes: Vec<(usize, Box<[u8]>)>,
+    /// Wanted keys that changed, in order.
+    pub changes: Vec<Change>,
     /// Databases were emptied, for who keeps copies of their keys.
     pub flushed: bool,
     /// Changes since the start: INFO's `rdb_changes_since_last_save`.
@@ -184,10 +206,23 @@ impl Journal {
         }
     }
 
+    /// A command wrote to a key.
     #[inline]
     pub(super) fn changed(&mut self, db: usize, hash: u32, key: &[u8]) {
+        self.change(db, hash, key, Cause::Write);
+    }
+
+    /// The time of a key was up.
+    #[inline]
+    pub(super) fn expired(&mut self, db: usize, hash: u32, key: &[u8]) {
+        self.change(db, hash, key, Cause::Expiry);
+    }
+
+    #[inline]
+    fn change(&mut self, db: usize, hash: u32, key: &[u8], cause: Cause) {
         if !self.interest.is_empty() && self.interest.has(db, hash, key) {
-            self.changes.push((db, key.into()));
+            let key = key.into();
+            self.changes.push(Change { db, key, cause });
         }
     }
 }

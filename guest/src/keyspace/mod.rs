@@ -5,7 +5,7 @@ mod journal;
 mod slot;
 mod table;
 
-pub use journal::{Event, EventClass, Journal};
+pub use journal::{Cause, Change, Event, EventClass, Journal};
 pub use slot::Slot;
 pub use table::Entry;
 
@@ -144,7 +144,7 @@ impl Keyspace {
         let (hash, key): (u32, Box<[u8]>) = (entry.hash(), entry.key().into());
         self.databases[db].remove(position);
         self.stats.expired += 1;
-        self.journal.changed(db, hash, &key);
+        self.journal.expired(db, hash, &key);
         self.journal.event(EventClass::EXPIRED, "expired", db, &key);
     }
 
@@ -436,7 +436,7 @@ impl Keyspace {
     /// Tells of the wanted keys of a database, which is to change as a whole, that they changed: those
     /// that are in one of the databases given.
     fn tell_wanted(&mut self, db: usize, found_in: &[usize]) {
-        let changed: Vec<(usize, Box<[u8]>)> = self
+        let changed: Vec<Change> = self
             .journal
             .interest
             .keys_of(db)
@@ -446,7 +446,11 @@ impl Keyspace {
                     found.is_some_and(|position| !self.is_due(*db, position))
                 })
             })
-            .map(|(_, key)| (db, key.into()))
+            .map(|(_, key)| Change {
+                db,
+                key: key.into(),
+                cause: Cause::Database,
+            })
             .collect();
         self.journal.changes.extend(changed);
     }

@@ -84,6 +84,18 @@ impl<'a> Args<'a> {
             .sum()
     }
 
+    /// Bytes of the array of bulk strings that they arrived as.
+    #[inline]
+    pub fn wire_bytes(&self) -> usize {
+        let (Some(first), Some(last)) = (self.spans.first(), self.spans.last()) else {
+            return 0;
+        };
+        // Between two arguments lies the head of the second.
+        let extent = last.end.saturating_sub(first.start) as usize;
+        let head = |number: usize| 4 + number.checked_ilog10().unwrap_or(0) as usize;
+        head(self.len()) + head((first.end - first.start) as usize) + extent + 2
+    }
+
     /// A copy that outlives the buffer: for a queued or parked command.
     pub fn to_owned(&self) -> OwnedArgs {
         let mut owned = OwnedArgs::default();

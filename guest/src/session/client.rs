@@ -1,7 +1,9 @@
 //! Clients: what the server knows of each connection.
 
 use super::Connection;
+use super::acl::UserId;
 use super::pubsub::{Kind, Subscriptions};
+use super::tracking::Tracks;
 use super::transactions::{DbKey, Transaction};
 use super::waiting::Parked;
 use crate::resp::{Decoder, Protocol};
@@ -87,7 +89,9 @@ pub struct Client {
     pub protocol: Protocol,
     /// The selected database.
     pub db: usize,
-    /// Whether it may run commands while a password is set.
+    /// Who it is.
+    pub user: UserId,
+    /// Whether it has logged in, or did not have to when it connected.
     pub authenticated: bool,
     /// `CLIENT SETNAME`.
     pub name: Vec<u8>,
@@ -105,7 +109,7 @@ pub struct Client {
     pub connected_us: u64,
     /// When it last sent something.
     pub active_us: u64,
-    /// The full name of the last command.
+    /// The full name of the last command, run or refused; `None` if there is no such command.
     pub last_command: Option<&'static str>,
     /// Commands run.
     pub commands: u64,
@@ -113,8 +117,10 @@ pub struct Client {
     pub bytes_in: u64,
     /// Bytes sent.
     pub bytes_out: u64,
-    /// Bytes of the request that runs.
+    /// Bytes of the request that runs: its arguments.
     pub request_bytes: usize,
+    /// Bytes that it came in.
+    pub request_wire_bytes: usize,
     /// Bytes that wait in the host, as last told.
     pub unsent_bytes: u64,
     /// Bytes that this step sends.
@@ -135,6 +141,8 @@ pub struct Client {
     pub is_touched: bool,
     /// What it listens to.
     pub subscriptions: Option<Box<Subscriptions>>,
+    /// What it is told of keys that it has copies of.
+    pub tracking: Option<Box<Tracks>>,
     /// MONITOR
     pub is_monitor: bool,
     /// What came in and is not run yet.
@@ -166,6 +174,7 @@ impl Client {
     pub fn reset(&mut self, authenticated: bool) {
         self.protocol = Protocol::Resp2;
         self.db = 0;
+        self.user = UserId::DEFAULT;
         self.authenticated = authenticated;
         self.name.clear();
         self.no_evict = false;

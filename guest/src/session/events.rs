@@ -1,11 +1,11 @@
 //! What follows a command for others: keyspace events are published, watched keys are touched, who
 //! waits is found. Reads the journal that the guards wrote. Knows no command.
 
-use super::{Caller, Connection, Output, Server};
+use super::{Caller, Connection, Output, Server, redaction};
 use crate::commands::table::{CommandSpec, Flags};
 use crate::config::KeyspaceEvents;
-use crate::keyspace::{Event, EventClass};
-use crate::resp::Args;
+use crate::keyspace::{Cause, Change, Event, EventClass};
+use crate::resp::{Args, OwnedArgs};
 
 /// Letters of `notify-keyspace-events` and the classes they stand for.
 const CLASSES: &[(u8, EventClass)] = &[
@@ -57,26 +57,34 @@ impl Server {
         let is_hidden =
             spec.flags.contains(Flags::SKIP_MONITOR) || spec.flags.contains(Flags::ADMIN);
         if !self.monitors.is_empty() && !is_hidden && caller != Caller::Woken {
-            self.feed_monitors(connection, caller, args);
+            let redacted = redaction::redacted(spec, args);
+            let shown = redacted.as_ref().map_or(args, OwnedArgs::as_args);
+            self.feed_monitors(connection, caller, shown);
         }
         self.read_journal(Some(connection));
     }
 
     /// Reads what the guards have written since the last time.
-    pub(super) fn read_journal(&mut self, _by: Option<Connection>) {
+    /// `by` is the client whose command made the changes.
+    pub(super) fn read_journal(&mut self, by: Option<Connection>) {
         let journal = &mut self.keyspace.journal;
         if journal.is_empty() {
             return;
         }
         let events = std::mem::take(&mut journal.events);
         let changes = std::mem::take(&mut journal.changes);
-        journal.flushed = false;
-        for event in &events {
-            self.publish_event(event);
+        if std::mem::take(&mut journal.flushed) {
+            self.invalidate_all();
         }
-        for (db, key) in &changes {
+        for Change { db, key, cause } in &changes {
             self.touch_watched(*db, key);
             self.waiters.changed(*db, key);
+            if *cause != Cause::Database {
+                self.invalidate(key, *cause, by);
+            }
+        }
+        for event in &events {
+            self.publish_event(event);
         }
     }
 
@@ -99,6 +107,7 @@ impl Server {
             && self.keyspace.journal.is_empty()
             && !self.waiters.has_ready()
             && self.unblocked.is_empty()
+            && self.tracking.is_settled()
             && !self.is_pause_over()
     }
 
@@ -115,6 +124,8 @@ impl Server {
             self.settle_mail(out);
             if !self.unblocked.is_empty() {
                 self.answer_unblocked(out);
+            } else if !self.tracking.is_settled() {
+                self.shrink_tracking();
             } else if self.waiters.has_ready() {
                 self.serve_ready(out);
             } else if self.is_pause_over() {
@@ -157,6 +168,7 @@ impl Server {
         self.unpark(connection);
         self.forget_watches(connection);
         self.forget_subscriptions(connection);
+        self.forget_tracking(connection);
         self.monitors.retain(|other| *other != connection);
         self.clients.remove(connection).is_some()
     }

@@ -25,7 +25,7 @@ impl Server {
     /// True if the client has said who it is, or nobody has to.
     #[inline]
     pub fn may_run_commands(&self, connection: Connection) -> bool {
-        self.config.requirepass.is_empty()
+        self.acl.is_open()
             || self
                 .clients
                 .get(connection)
@@ -75,9 +75,7 @@ fn submit(
         wire.simple("QUEUED");
         return;
     }
-    client.last_command = Some(command.spec.name);
     client.commands += 1;
-    client.request_bytes = args.bytes();
     match execute(server, connection, Caller::Client, command, args, wire) {
         Ok(None) => {}
         Ok(Some(wait)) => server.park(connection, Parked::new(command, args, Why::Keys(wait))),
@@ -95,21 +93,28 @@ pub fn run_again(
     let start = wire.len();
     let args = parked.args.as_args();
     if matches!(parked.why, Why::Postponed) {
-        // It has not run at all yet. What it was admitted to may have changed meanwhile.
+        // It has not run at all yet.
         run(server, connection, args, wire);
         return server
             .clients
             .get(connection)
             .is_none_or(|client| client.parked.is_none());
     }
-    let again = Caller::Woken;
-    match execute(server, connection, again, parked.command, args, wire) {
-        Ok(None) => {}
-        Ok(Some(wait)) => {
-            server.park_again(connection, parked, wait);
-            return false;
+    let Command { spec, .. } = parked.command;
+    // What it was admitted to may have changed meanwhile.
+    if let Err(refused) = check(server, connection, spec, args) {
+        server.stats.rejected(spec.id);
+        answer_error(server, &refused, wire, start);
+    } else {
+        let again = Caller::Woken;
+        match execute(server, connection, again, parked.command, args, wire) {
+            Ok(None) => {}
+            Ok(Some(wait)) => {
+                server.park_again(connection, parked, wait);
+                return false;
+            }
+            Err(failed) => answer_error(server, &failed, wire, start),
         }
-        Err(failed) => answer_error(server, &failed, wire, start),
     }
     finish(server, connection, wire, start);
     true
@@ -137,8 +142,15 @@ pub fn finish(server: &mut Server, connection: Connection, wire: &mut Wire, star
         server.close(connection, false);
         return;
     }
+    if client.parked.is_some() {
+        // Not answered yet.
+        return;
+    }
     if client.reply_mode != ReplyMode::On {
         keep_quiet(client, start, wire);
+    }
+    if client.tracking.is_some() {
+        forget_caching(client);
     }
     if client.close_after_reply {
         server.close(connection, true);
@@ -159,7 +171,15 @@ const ATTACK: &str = "Possible SECURITY ATTACK detected. It looks like somebody 
 /// The command that is asked for, with as many arguments as it takes. One without a handler is not
 /// known.
 #[inline]
-pub fn find(server: &mut Server, args: Args<'_>) -> Result<Command, CommandError> {
+fn find(
+    server: &mut Server,
+    connection: Connection,
+    args: Args<'_>,
+) -> Result<Command, CommandError> {
+    let client = server.clients.current(connection);
+    client.request_bytes = args.bytes();
+    client.request_wire_bytes = args.wire_bytes();
+    client.last_command = None;
     let name = args.at(0);
     let Some(command) = table::lookup(name).filter(|spec| handlers::is_built(spec)) else {
         return Err(error::unknown_command(name, args.from(1).iter()));
@@ -171,6 +191,7 @@ pub fn find(server: &mut Server, args: Args<'_>) -> Result<Command, CommandError
     } else {
         command
     };
+    client.last_command = Some(spec.name);
     match handlers::of(spec) {
         Some(handler) if spec.arity_fits(args.len()) => Ok(Command { spec, handler }),
         _ => {
@@ -187,10 +208,36 @@ fn admit(
     connection: Connection,
     args: Args<'_>,
 ) -> Result<Command, CommandError> {
-    let command = find(server, args)?;
-    check(server, connection, command.spec, args)
+    let command = find(server, connection, args)?;
+    check_protected(server, connection, command.spec)
+        .and_then(|()| check(server, connection, command.spec, args))
         .inspect_err(|_| server.stats.rejected(command.spec.id))?;
     Ok(command)
+}
+
+/// DEBUG and MODULE are only for who is trusted.
+#[inline]
+fn check_protected(
+    server: &mut Server,
+    connection: Connection,
+    spec: &'static CommandSpec,
+) -> Outcome {
+    if !spec.flags.contains(Flags::PROTECTED) {
+        return Ok(());
+    }
+    let (guard, refused) = if spec.name == "debug" {
+        (server.config.enable_debug_command, error::DEBUG_NOT_ALLOWED)
+    } else {
+        (
+            server.config.enable_module_command,
+            error::MODULE_NOT_ALLOWED,
+        )
+    };
+    if server.is_allowed(connection, guard) {
+        Ok(())
+    } else {
+        Err(refused)
+    }
 }
 
 #[inline]
@@ -208,6 +255,7 @@ fn check(
         return Err(error::NOT_IN_A_TRANSACTION);
     }
     let (db, is_confined) = (client.db, client.hears_messages_only());
+    server.check_permission(connection, Caller::Client, spec, args)?;
     if spec.flags.contains(Flags::DENYOOM) {
         check_memory(server, db, args)?;
     } else if spec.name == "exec" {
@@ -257,6 +305,10 @@ pub fn execute(
     let db = client.db;
     let may_wait = matches!(caller, Caller::Client | Caller::Woken) && client.may_wait();
     let touching = !client.no_touch || spec.name == "touch";
+    let tracks = client.tracking.is_some();
+    // Asked by SORT alone, and not for nothing.
+    let reads_every_key =
+        !spec.name.starts_with("sort") || server.reads_every_key(connection, spec, args);
     let (outcome, wait) = match handler {
         Handler::Data(run) => {
             server.keyspace.set_touching(touching);
@@ -267,6 +319,7 @@ pub fn execute(
                 config: &server.config,
                 rng: &mut server.rng,
                 may_wait,
+                reads_every_key,
                 wait: None,
             };
             let outcome = run(&mut context, args);
@@ -296,7 +349,21 @@ pub fn execute(
     if server.is_observed() {
         server.after_command(connection, caller, spec, args);
     }
+    if tracks {
+        server.remember_keys(connection, spec, args);
+    }
     outcome.map(|()| wait)
+}
+
+/// `CLIENT CACHING` is for the next command, or the next transaction.
+fn forget_caching(client: &mut Client) {
+    let is_client = |name: &str| name.starts_with("client|");
+    if client.transaction.is_none()
+        && !client.last_command.is_some_and(is_client)
+        && let Some(tracks) = &mut client.tracking
+    {
+        tracks.caching = false;
+    }
 }
 
 /// `CLIENT REPLY OFF` and `SKIP`: what was written is taken back.

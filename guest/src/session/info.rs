@@ -162,7 +162,7 @@ fn clients(server: &Server, page: &mut Page) {
     let count = |fits: fn(&Client) -> bool| all.iter().filter(|(_, client)| fits(client)).count();
     let waiters = &server.waiters;
     page.field("blocked_clients", waiters.len());
-    page.field("tracking_clients", 0);
+    page.field("tracking_clients", server.tracking.clients());
     page.field(
         "pubsub_clients",
         count(|client| client.subscriptions.is_some()),
@@ -368,11 +368,11 @@ fn stats(server: &Server, page: &mut Page) {
         "active_defrag_key_misses",
         "total_active_defrag_time",
         "current_active_defrag_time",
-        "tracking_total_keys",
-        "tracking_total_items",
-        "tracking_total_prefixes",
-        "unexpected_error_replies",
     ]);
+    page.field("tracking_total_keys", server.tracking.keys());
+    page.field("tracking_total_items", server.tracking.items());
+    page.field("tracking_total_prefixes", server.tracking.prefixes());
+    page.field("unexpected_error_replies", 0);
     page.field("total_error_replies", stats.errors);
     page.field("dump_payload_sanitizations", 0);
     page.field("total_reads_processed", stats.reads);
@@ -394,12 +394,11 @@ fn stats(server: &Server, page: &mut Page) {
     page.zeros(&["eventloop_duration_sum", "eventloop_duration_cmd_sum"]);
     page.field("instantaneous_eventloop_cycles_per_sec", rates.steps as u64);
     page.field("instantaneous_eventloop_duration_usec", 0);
-    page.field("acl_access_denied_auth", stats.denied_auth);
-    page.zeros(&[
-        "acl_access_denied_cmd",
-        "acl_access_denied_key",
-        "acl_access_denied_channel",
-    ]);
+    let refusals = &server.acl.log.refusals;
+    page.field("acl_access_denied_auth", refusals.auth);
+    page.field("acl_access_denied_cmd", refusals.commands);
+    page.field("acl_access_denied_key", refusals.keys);
+    page.field("acl_access_denied_channel", refusals.channels);
 }
 
 fn replication(server: &Server, page: &mut Page) {

@@ -2,8 +2,10 @@
 //! every command runs. Home of the commands that are about connections and the server itself.
 //! Knows no socket: bytes come from and go to `engine`.
 
+mod acl;
 mod client;
 mod client_command;
+mod client_info;
 mod command;
 mod config;
 mod connection;
@@ -20,12 +22,15 @@ mod monitor;
 mod output;
 mod pause;
 mod pubsub;
+mod redaction;
 mod replication;
 mod shutdown;
 mod stats;
+mod tracking;
 mod transactions;
 mod waiting;
 
+pub use acl::{Acl, UserId};
 pub use client::{Client, Clients, IMPLICIT, Input, ReplyMode, Transport};
 pub use command::commands_markdown;
 pub use gate::run;
@@ -38,6 +43,7 @@ use output::Mail;
 use pause::Pause;
 use pubsub::PubSub;
 use replication::Master;
+use tracking::Tracking;
 use transactions::DbKey;
 use waiting::Waiters;
 
@@ -90,6 +96,8 @@ pub struct Server {
     pub config: Config,
     /// The data.
     pub keyspace: Keyspace,
+    /// Who may do what.
+    pub acl: Acl,
     /// Who is connected.
     pub clients: Clients,
     /// Counters.
@@ -112,6 +120,8 @@ pub struct Server {
     pub watchers: BTreeMap<DbKey, Vec<Connection>>,
     /// Who listens to which channel.
     pub pubsub: PubSub,
+    /// Who is told of changes to keys that it has copies of.
+    pub tracking: Tracking,
     /// Whom this server follows, if it is a replica.
     pub master: Option<Master>,
     /// Who is told of every command.
@@ -136,6 +146,7 @@ impl Server {
     /// A server without clients.
     pub fn new(
         config: Config,
+        acl: Acl,
         keyspace: Keyspace,
         mut rng: fastrand::Rng,
         facts: Vec<(String, String)>,
@@ -144,6 +155,8 @@ impl Server {
         Server {
             started_us: keyspace.now_us(),
             config,
+            acl,
+            tracking: Tracking::new(keyspace.seed()),
             keyspace,
             clients: Clients::default(),
             stats: Stats::default(),

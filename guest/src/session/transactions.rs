@@ -5,7 +5,7 @@ use super::gate::{self, Command};
 use super::{Call, Caller, Connection, Server, SessionHandler};
 use crate::commands::table::{CommandSpec, Flags};
 use crate::commands::{CommandError, Outcome, error};
-use crate::resp::{Args, OwnedArgs};
+use crate::resp::{Args, OwnedArgs, Sink, Wire};
 
 pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
     ("discard", discard),
@@ -42,6 +42,8 @@ impl Queued {
 #[derive(Debug, Default)]
 pub struct Transaction {
     queue: Vec<Queued>,
+    /// How many there are, also while EXEC runs them.
+    len: usize,
     /// A command was refused: EXEC will run none.
     is_poisoned: bool,
     /// What any of its commands does.
@@ -56,11 +58,12 @@ impl Transaction {
         self.flags = self.flags | queued.command.spec.flags;
         self.bytes += queued.args.as_args().bytes() + size_of::<Queued>();
         self.queue.push(queued);
+        self.len += 1;
     }
 
     /// How many commands are queued.
     pub fn len(&self) -> usize {
-        self.queue.len()
+        self.len
     }
 
     /// Bytes that the queue holds.
@@ -90,6 +93,10 @@ impl Server {
         if args.at(0).eq_ignore_ascii_case(b"exec") {
             client.transaction = None;
             self.forget_watches(connection);
+            if !self.monitors.is_empty() {
+                // They have seen MULTI, and have to see its end.
+                self.feed_monitors(connection, Caller::Client, args);
+            }
             return error::discarded_because(refused.text());
         }
         refused
@@ -175,36 +182,50 @@ fn discard(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
 /// EXEC
 fn exec(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
     let client = call.client();
-    let Some(transaction) = client.transaction.take() else {
+    let Some(transaction) = &mut client.transaction else {
         return Err(error::EXEC_WITHOUT_MULTI);
     };
+    let (queue, is_poisoned) = (
+        std::mem::take(&mut transaction.queue),
+        transaction.is_poisoned,
+    );
     let is_touched = client.is_touched;
     // Before the commands run: what they change does not concern this client any more.
     call.server.forget_watches(call.connection);
-    if transaction.is_poisoned {
-        return Err(error::EXEC_ABORTED);
-    }
-    if is_touched {
+    if is_poisoned || is_touched {
+        call.client().transaction = None;
+        if is_poisoned {
+            return Err(error::EXEC_ABORTED);
+        }
         call.reply.null_array();
         return Ok(());
     }
-    call.reply.array(transaction.queue.len());
-    for queued in transaction.queue {
-        let args = queued.args.as_args();
-        let outcome = gate::execute(
-            call.server,
-            call.connection,
-            Caller::Transaction,
-            queued.command,
-            args,
-            call.reply,
-        );
-        if let Err(failed) = outcome {
-            call.server.stats.error(failed.code());
-            call.reply.error(failed.text());
-        }
+    call.reply.array(queue.len());
+    let mut unheard = Wire::default();
+    for queued in queue {
+        // Once one of its commands has cut the client off, it hears nothing of the others.
+        let reply: &mut dyn Sink = if call.client().close_after_reply {
+            &mut unheard
+        } else {
+            call.reply
+        };
+        run_queued(call.server, call.connection, &queued, reply);
     }
+    call.client().transaction = None;
     Ok(())
+}
+
+fn run_queued(server: &mut Server, connection: Connection, queued: &Queued, reply: &mut dyn Sink) {
+    let (command, args) = (queued.command, queued.args.as_args());
+    let caller = Caller::Transaction;
+    // Rules may have changed since it was queued.
+    let outcome = server
+        .check_permission(connection, caller, command.spec, args)
+        .and_then(|()| gate::execute(server, connection, caller, command, args, reply));
+    if let Err(failed) = outcome {
+        server.stats.error(failed.code());
+        reply.error(failed.text());
+    }
 }
 
 /// WATCH key [key ...]
