@@ -306,11 +306,20 @@ impl Engine {
             let reply = out.wire.len();
             session::run(server, connection, decoder.args(bytes), &mut out.wire);
             // What a sleep holds back comes before all that follows from it.
+            let reply_bytes = out.wire.len().saturating_sub(reply) as u64;
+            let mail_comes_first = std::mem::take(&mut server.mail_comes_first);
             if server.asleep_until_us.is_none() && !server.is_settled() {
+                let late = if mail_comes_first {
+                    out.wire.since(reply).to_vec()
+                } else {
+                    Vec::new()
+                };
+                out.wire.truncate(out.wire.len() - late.len());
                 out.attribute(server, connection, start);
                 server.settle(out);
                 let protocol = server.clients.get(connection)?.protocol;
                 start = out.begin(server, protocol);
+                out.wire.raw(&late);
             }
             let Some(client) = server.clients.get_mut(connection) else {
                 break;
@@ -321,7 +330,7 @@ impl Engine {
                 out.wire.truncate(reply);
                 put_off = true;
             } else {
-                client.sending_bytes += (out.wire.len() - reply.min(out.wire.len())) as u64;
+                client.sending_bytes += reply_bytes;
                 put_off = out.wire.len() > STEP_OUTPUT_BYTES && !limited;
                 if client.parked.is_some() {
                     break;

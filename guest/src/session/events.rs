@@ -2,6 +2,7 @@
 //! waits is found. Reads the journal that the guards wrote. Knows no command.
 
 use super::{Caller, Connection, Output, Server, redaction};
+use crate::commands::options;
 use crate::commands::table::{CommandSpec, Flags};
 use crate::config::KeyspaceEvents;
 use crate::keyspace::{Cause, Change, Event, EventClass};
@@ -60,6 +61,15 @@ impl Server {
             let redacted = redaction::redacted(spec, args);
             let shown = redacted.as_ref().map_or(args, OwnedArgs::as_args);
             self.feed_monitors(connection, caller, shown);
+        }
+        if matches!(spec.name, "flushall" | "flushdb") {
+            // To Redis this is a command that waits until all is freed, and is answered then.
+            let asynchronously = args
+                .get(1)
+                .map_or(self.config.lazyfree_lazy_user_flush, |option| {
+                    options::is(option, "ASYNC")
+                });
+            self.mail_comes_first = caller == Caller::Client && !asynchronously;
         }
         self.read_journal(Some(connection));
     }
@@ -134,6 +144,7 @@ impl Server {
                 break;
             }
         }
+        self.mail_comes_first = false;
     }
 
     /// Posts what is written to others by now.

@@ -128,6 +128,8 @@ pub struct Server {
     pub monitors: Vec<Connection>,
     /// Messages written by the command that runs.
     pub mail: Mail,
+    /// They come before its reply, not behind it.
+    pub mail_comes_first: bool,
     /// Whose waiting the command that runs ends, and with which error.
     pub unblocked: Vec<(Connection, Option<CommandError>)>,
     /// Connections with input that was not run when it came.
@@ -171,6 +173,7 @@ impl Server {
             master: None,
             monitors: Vec::new(),
             mail: Mail::default(),
+            mail_comes_first: false,
             unblocked: Vec::new(),
             backlog: VecDeque::new(),
             idle_check_us: 0,

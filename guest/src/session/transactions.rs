@@ -86,20 +86,20 @@ impl Server {
         let Some(client) = self.clients.get_mut(connection) else {
             return refused;
         };
-        let Some(transaction) = &mut client.transaction else {
-            return refused;
-        };
-        transaction.is_poisoned = true;
-        if args.at(0).eq_ignore_ascii_case(b"exec") {
-            client.transaction = None;
-            self.forget_watches(connection);
-            if !self.monitors.is_empty() {
-                // They have seen MULTI, and have to see its end.
-                self.feed_monitors(connection, Caller::Client, args);
-            }
-            return error::discarded_because(refused.text());
+        if let Some(transaction) = &mut client.transaction {
+            transaction.is_poisoned = true;
         }
-        refused
+        if !args.at(0).eq_ignore_ascii_case(b"exec") {
+            return refused;
+        }
+        // Even if there is no transaction.
+        client.transaction = None;
+        self.forget_watches(connection);
+        if !self.monitors.is_empty() {
+            // They have seen MULTI, and have to see its end.
+            self.feed_monitors(connection, Caller::Client, args);
+        }
+        error::discarded_because(refused.text())
     }
 
     /// What EXEC is about to do: what any of the commands queued does.
