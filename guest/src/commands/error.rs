@@ -116,6 +116,7 @@ errors! {
     PAUSE_MODE = "ERR CLIENT PAUSE mode must be WRITE or ALL";
     UNBLOCK_REASON = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR";
     UNBLOCKED_BY_CLIENT = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
+    NO_KEYS_FOR_REPLICAS = "ERR Replica can't interact with the keyspace";
     READ_ONLY = "READONLY You can't write against a read only replica.";
     MASTER_DOWN = "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
     INVALID_MASTER_PORT = "ERR Invalid master port";
@@ -224,6 +225,8 @@ pub fn no_such_module(_name: &[u8]) -> CommandError {
 /// `EXECABORT Transaction discarded because of: OOM command not allowed ...`
 pub fn discarded_because(reason: &[u8]) -> CommandError {
     let text = b"EXECABORT Transaction discarded because of: ";
+    // The code that all errors have which say none.
+    let reason = reason.strip_prefix(b"ERR ").unwrap_or(reason);
     CommandError::worded([text, reason].concat())
 }
 

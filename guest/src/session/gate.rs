@@ -255,6 +255,7 @@ fn check(
         return Err(error::NOT_IN_A_TRANSACTION);
     }
     let (db, is_confined) = (client.db, client.hears_messages_only());
+    let is_monitor = client.is_monitor;
     server.check_permission(connection, Caller::Client, spec, args)?;
     if spec.flags.contains(Flags::DENYOOM) {
         check_memory(server, db, args)?;
@@ -267,6 +268,9 @@ fn check(
     }
     if is_confined && !spec.flags.contains(Flags::RUNS_WHILE_SUBSCRIBED) {
         return Err(error::only_while_subscribed(spec.name));
+    }
+    if is_monitor {
+        server.check_monitor(connection, spec)?;
     }
     Ok(())
 }

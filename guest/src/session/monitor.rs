@@ -1,6 +1,7 @@
 //! MONITOR: clients that are told of every command.
 
 use super::{Call, Caller, Connection, Server, SessionHandler, Transport};
+use crate::commands::table::{CommandSpec, Flags};
 use crate::commands::{Outcome, error};
 use crate::resp::Args;
 
@@ -23,6 +24,17 @@ fn monitor(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
 }
 
 impl Server {
+    /// To Redis who monitors is a replica of a kind: it has no business with keys.
+    #[cold]
+    pub(super) fn check_monitor(&self, connection: Connection, spec: &CommandSpec) -> Outcome {
+        let flags = self.flags_of_exec(connection, spec).unwrap_or(spec.flags);
+        let about_keys = [Flags::READONLY, Flags::WRITE, Flags::MAY_REPLICATE];
+        if about_keys.into_iter().any(|about| flags.contains(about)) {
+            return Err(error::NO_KEYS_FOR_REPLICAS);
+        }
+        Ok(())
+    }
+
     /// Tells all monitors of a command.
     pub(super) fn feed_monitors(&mut self, by: Connection, caller: Caller, args: Args<'_>) {
         let Some(client) = self.clients.get(by) else {

@@ -2,7 +2,7 @@
 //! `waiting`'s.
 
 use super::gate::Command;
-use super::{Call, Connection, IMPLICIT, Server, SessionHandler};
+use super::{Call, Client, Connection, IMPLICIT, Server, SessionHandler};
 use crate::commands::table::Flags;
 use crate::commands::{Outcome, error, options, wait};
 use crate::resp::Args;
@@ -26,8 +26,9 @@ impl Server {
         let Some(pause) = self.pause else {
             return false;
         };
-        // Nobody can wait behind `execute`.
-        if connection == IMPLICIT {
+        // Nobody can wait behind `execute`; who monitors counts as a replica, and those go on.
+        let is_monitor = |client: &Client| client.is_monitor;
+        if connection == IMPLICIT || self.clients.get(connection).is_some_and(is_monitor) {
             return false;
         }
         let queued = self.flags_of_exec(connection, command.spec);

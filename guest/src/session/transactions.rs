@@ -125,16 +125,18 @@ impl Server {
         Ok(())
     }
 
-    /// Who watches this key will not have their EXEC.
+    /// Who watches this key will not have their EXEC, and need not watch any more.
     pub(super) fn touch_watched(&mut self, db: usize, key: &[u8]) {
         if self.watchers.is_empty() {
             return;
         }
-        if let Some(connections) = self.watchers.get(&(db, key.into())) {
-            for connection in connections {
-                if let Some(client) = self.clients.get_mut(*connection) {
-                    client.is_touched = true;
-                }
+        let Some(connections) = self.watchers.get(&(db, key.into())) else {
+            return;
+        };
+        for connection in connections.clone() {
+            self.forget_watches(connection);
+            if let Some(client) = self.clients.get_mut(connection) {
+                client.is_touched = true;
             }
         }
     }
