@@ -122,6 +122,7 @@ errors! {
     INVALID_MASTER_PORT = "ERR Invalid master port";
     REPLICAOF_IN_CLUSTER = "ERR REPLICAOF not allowed in cluster mode.";
     WAIT_ON_A_REPLICA = "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is configured to be writable (which is not the default) writes to replicas are just local and are not propagated.";
+    WAITAOF_ON_A_REPLICA = "ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just local and are not propagated.";
     WAITAOF_WITHOUT_AOF = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.";
     FAILOVER_IN_CLUSTER = "ERR FAILOVER not allowed in cluster mode.";
     FAILOVER_TIMEOUT = "ERR FAILOVER timeout must be greater than 0";
@@ -130,6 +131,11 @@ errors! {
     FAILOVER_WITHOUT_REPLICAS = "ERR FAILOVER requires connected replicas.";
     MODULE_NOT_ALLOWED = "ERR MODULE command not allowed. If the enable-module-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.";
     MODULE_NOT_LOADED = "ERR Error loading the extension. Please check the server logs.";
+    MODULE_STAYS = "ERR Error unloading module: the module can't be unloaded";
+    NO_SUCH_MODULE = "ERR Error unloading module: no such module with that name";
+    NO_RDB_FILTER = "ERR Missing rdb-filter-only values";
+    NOT_FOR_REPLICAS = "ERR Command is not valid when client is a replica.";
+    UNBLOCKED_BY_ROLE = "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)";
     TIMEOUT_NOT_A_FLOAT = "ERR timeout is not a float or out of range";
     TIMEOUT_NOT_AN_INTEGER = "ERR timeout is not an integer or out of range";
     TIMEOUT_NEGATIVE = "ERR timeout is negative";
@@ -217,9 +223,21 @@ pub fn replconf_option(option: &[u8]) -> CommandError {
     CommandError::worded([b"ERR Unrecognized REPLCONF option: ", c_text(option)].concat())
 }
 
-/// `ERR Error unloading module: no such module with that name x`
-pub fn no_such_module(_name: &[u8]) -> CommandError {
-    CommandError::worded("ERR Error unloading module: no such module with that name")
+/// `ERR REPLCONF ip-address provided by replica instance is too long: 300 bytes`
+pub fn address_too_long(bytes: usize) -> CommandError {
+    CommandError::worded(format!(
+        "ERR REPLCONF ip-address provided by replica instance is too long: {bytes} bytes"
+    ))
+}
+
+/// `ERR Unsupported rdb-filter-only option: x`
+pub fn rdb_filter(option: &[u8]) -> CommandError {
+    CommandError::worded([b"ERR Unsupported rdb-filter-only option: ", option].concat())
+}
+
+/// `ERR Unrecognized RDB client id: 1`
+pub fn rdb_client_id(id: &[u8]) -> CommandError {
+    CommandError::worded([b"ERR Unrecognized RDB client id: ", c_text(id)].concat())
 }
 
 /// `EXECABORT Transaction discarded because of: OOM command not allowed ...`

@@ -14,7 +14,7 @@ use crate::value::glob;
 
 pub use kinds::{
     AppendFsync, KeyspaceEvents, LogLevel, MaxmemoryPolicy, OutputLimit, Percentiles, Protected,
-    PubsubDefault, SanitizePayload, SavePoint, SavePoints, Text, Words,
+    PubsubDefault, ReplicaOf, SanitizePayload, SavePoint, SavePoints, Text, Words,
 };
 pub use parameters::Config;
 

@@ -243,6 +243,9 @@ fn kill(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
 
 /// CLIENT UNBLOCK client-id [TIMEOUT | ERROR]
 fn unblock(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+    if args.len() > 4 {
+        return Err(error::unknown_subcommand_or_arity(args.at(1), "client"));
+    }
     let error = match args.get(3) {
         None => None,
         Some(reason) if options::is(reason, "TIMEOUT") => None,

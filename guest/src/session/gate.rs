@@ -263,8 +263,7 @@ fn check(
         server.check_memory_for_exec(connection)?;
     }
     if server.master.is_some() {
-        let queued = server.flags_of_exec(connection, spec);
-        server.check_replica(queued.unwrap_or(spec.flags))?;
+        server.check_replica(connection, spec)?;
     }
     if is_confined && !spec.flags.contains(Flags::RUNS_WHILE_SUBSCRIBED) {
         return Err(error::only_while_subscribed(spec.name));

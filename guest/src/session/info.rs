@@ -402,17 +402,38 @@ fn stats(server: &Server, page: &mut Page) {
 }
 
 fn replication(server: &Server, page: &mut Page) {
+    let config = &server.config;
     // An id of its own, as random as the run's: its digits in the opposite order.
     let id: String = server.run_id.chars().rev().collect();
-    page.field("role", "master");
+    match &server.master {
+        None => page.field("role", "master"),
+        Some(master) => {
+            page.field("role", "slave");
+            page.field("master_host", &master.host);
+            page.field("master_port", master.port);
+            page.field("master_link_status", "down");
+            page.field("master_last_io_seconds_ago", -1);
+            page.field("master_sync_in_progress", 0);
+            page.field("slave_read_repl_offset", 1);
+            page.field("slave_repl_offset", 1);
+            page.zeros(&[
+                "replica_full_sync_buffer_size",
+                "replica_full_sync_buffer_peak",
+            ]);
+            page.field("master_link_down_since_seconds", -1);
+            page.field("slave_priority", config.replica_priority);
+            page.field("slave_read_only", u8::from(config.replica_read_only));
+            page.field("replica_announced", u8::from(config.replica_announced));
+        }
+    }
     page.field("connected_slaves", 0);
     page.field("master_failover_state", "no-failover");
     page.field("master_replid", id);
     page.field("master_replid2", "0".repeat(40));
-    page.field("master_repl_offset", 0);
+    page.field("master_repl_offset", u8::from(server.master.is_some()));
     page.field("second_repl_offset", -1);
     page.field("repl_backlog_active", 0);
-    page.field("repl_backlog_size", server.config.repl_backlog_size);
+    page.field("repl_backlog_size", config.repl_backlog_size);
     page.zeros(&["repl_backlog_first_byte_offset", "repl_backlog_histlen"]);
 }
 

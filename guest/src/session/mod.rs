@@ -156,6 +156,7 @@ impl Server {
         let run_id = (0..40).map(|_| rng.digit(16)).collect();
         Server {
             started_us: keyspace.now_us(),
+            master: Master::configured(&config.replicaof),
             config,
             acl,
             tracking: Tracking::new(keyspace.seed()),
@@ -170,7 +171,6 @@ impl Server {
             waiters: Waiters::default(),
             watchers: BTreeMap::new(),
             pubsub: PubSub::default(),
-            master: None,
             monitors: Vec::new(),
             mail: Mail::default(),
             mail_comes_first: false,

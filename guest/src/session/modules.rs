@@ -39,7 +39,10 @@ fn load(_call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
 
 /// MODULE UNLOAD name
 fn unload(_call: &mut Call<'_>, args: Args<'_>) -> Outcome {
-    Err(error::no_such_module(args.at(2)))
+    if args.at(2) == b"vectorset" {
+        return Err(error::MODULE_STAYS);
+    }
+    Err(error::NO_SUCH_MODULE)
 }
 
 /// MODULE HELP

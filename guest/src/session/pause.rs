@@ -52,7 +52,7 @@ fn pause(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
         Some(_) => return Err(error::PAUSE_MODE),
     };
     if args.len() > 4 {
-        return Err(error::unknown_subcommand_or_arity(b"pause", "client"));
+        return Err(error::unknown_subcommand_or_arity(args.at(1), "client"));
     }
     let now_us = call.server.now_us();
     let until_us = wait::timeout_ms(args.at(2), (now_us / 1000) as i64)?.unwrap_or(now_us);

@@ -2,11 +2,14 @@
 //! REPLCONF. A replica of a master is one whose master is never reached: read only, and its data as
 //! old as it says.
 
-use super::{Call, LogLevel, Server, SessionHandler};
-use crate::commands::table::Flags;
+use std::ops::Range;
+
+use super::{Call, Connection, LogLevel, Server, SessionHandler};
+use crate::commands::table::{CommandSpec, Flags};
 use crate::commands::wait::{self, Awaited, Nothing};
-use crate::commands::{CommandError, Outcome, Wait, error, options};
-use crate::resp::Args;
+use crate::commands::{Outcome, Wait, error, options};
+use crate::config::ReplicaOf;
+use crate::resp::{Args, split_words};
 use crate::value::number::parse_i64;
 
 pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
@@ -29,16 +32,59 @@ pub struct Master {
 }
 
 impl Server {
-    /// Whether a replica may run commands with these flags.
+    /// Whether a replica may run a command, or the transaction that EXEC ends.
     #[cold]
-    pub(super) fn check_replica(&self, flags: Flags) -> Outcome {
-        if flags.contains(Flags::WRITE) && self.config.replica_read_only {
+    pub(super) fn check_replica(&self, connection: Connection, spec: &CommandSpec) -> Outcome {
+        let queued = self.flags_of_exec(connection, spec);
+        let writes = queued.unwrap_or(spec.flags).contains(Flags::WRITE);
+        if writes && self.config.replica_read_only {
             return Err(error::READ_ONLY);
         }
-        if !self.config.replica_serve_stale_data && !flags.contains(Flags::STALE) {
+        let goes_stale = match queued {
+            Some(_) => self.all_queued_have(connection, Flags::STALE),
+            None => spec.flags.contains(Flags::STALE),
+        };
+        if !self.config.replica_serve_stale_data && !goes_stale {
             return Err(error::MASTER_DOWN);
         }
         Ok(())
+    }
+
+    /// Follows a master from now on, or none. Its address is what CONFIG GET says.
+    pub fn follow(&mut self, master: Option<Master>) {
+        let address = master.as_ref().map_or_else(String::new, |master| {
+            format!("{} {}", master.host, master.port)
+        });
+        self.config.replicaof = ReplicaOf(address.into_bytes().into());
+        self.master = master;
+    }
+
+    /// Ends the waiting of all clients and disconnects them: what they wait for does not come to a
+    /// replica.
+    fn disconnect_waiting(&mut self) {
+        let waiting: Vec<Connection> = self
+            .clients
+            .by_id()
+            .into_iter()
+            .map(|(connection, _)| connection)
+            .collect();
+        for connection in waiting {
+            if self.unblock(connection, Some(error::UNBLOCKED_BY_ROLE)) {
+                self.clients.current(connection).close_after_reply = true;
+            }
+        }
+    }
+}
+
+impl Master {
+    /// The master that `replicaof` names, if any.
+    pub fn configured(replicaof: &ReplicaOf) -> Option<Self> {
+        let address = String::from_utf8_lossy(&replicaof.0);
+        let (host, port) = address.rsplit_once(' ')?;
+        Some(Master {
+            host: host.to_owned(),
+            port: port.parse().ok()?,
+        })
     }
 }
 
@@ -70,34 +116,45 @@ fn replicaof(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
         return Err(error::REPLICAOF_IN_CLUSTER);
     }
     if options::is(host, "NO") && options::is(port, "ONE") {
-        if call.server.master.take().is_some() {
+        if call.server.master.is_some() {
+            call.server.follow(None);
             call.server
                 .log(LogLevel::Notice, "MASTER MODE enabled (user request)");
         }
         call.reply.ok();
         return Ok(());
     }
+    if call.client().is_monitor {
+        return Err(error::NOT_FOR_REPLICAS);
+    }
     let port = parse_i64(port)
         .and_then(|port| u16::try_from(port).ok())
         .ok_or(error::INVALID_MASTER_PORT)?;
     let host = String::from_utf8_lossy(host).into_owned();
+    let same = |master: &Master| master.host.eq_ignore_ascii_case(&host) && master.port == port;
+    if call.server.master.as_ref().is_some_and(same) {
+        call.reply
+            .simple("OK Already connected to specified master");
+        return Ok(());
+    }
     call.server.log(
         LogLevel::Warning,
         format!(
             "REPLICAOF {host}:{port}: this server is read only from now on, but it fetches no data"
         ),
     );
-    call.server.master = Some(Master { host, port });
+    call.server.follow(Some(Master { host, port }));
+    call.server.disconnect_waiting();
     call.reply.ok();
     Ok(())
 }
 
-fn wait_generic(call: &mut Call<'_>, timeout: &[u8], is_there: bool, nothing: Nothing) -> Outcome {
-    let now_ms = (call.server.now_us() / 1000) as i64;
-    let until_us = wait::timeout_ms(timeout, now_ms)?;
-    if call.server.master.is_some() {
-        return Err(error::WAIT_ON_A_REPLICA);
-    }
+fn wait_generic(
+    call: &mut Call<'_>,
+    until_us: Option<u64>,
+    is_there: bool,
+    nothing: Nothing,
+) -> Outcome {
     if is_there {
         nothing.write(call.reply);
         return Ok(());
@@ -115,20 +172,27 @@ fn wait_generic(call: &mut Call<'_>, timeout: &[u8], is_there: bool, nothing: No
 
 /// WAIT numreplicas timeout
 fn wait(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
-    let replicas = options::integer(args.at(1))?;
-    wait_generic(call, args.at(2), replicas <= 0, Nothing::Zero)
+    if call.server.master.is_some() {
+        return Err(error::WAIT_ON_A_REPLICA);
+    }
+    // Redis keeps 32 bits of it.
+    let replicas = options::integer(args.at(1))? as i32;
+    let until_us = wait::timeout_ms(args.at(2), call.server.keyspace.now_ms())?;
+    wait_generic(call, until_us, replicas <= 0, Nothing::Zero)
 }
 
 /// WAITAOF numlocal numreplicas timeout
 fn waitaof(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     let local = options::between(args.at(1), 0, 1)?;
-    let replicas = options::positive_or_not_an_integer(args.at(2))?;
-    let now_ms = (call.server.now_us() / 1000) as i64;
-    wait::timeout_ms(args.at(3), now_ms)?;
+    let replicas = options::positive(args.at(2))? as i32;
+    let until_us = wait::timeout_ms(args.at(3), call.server.keyspace.now_ms())?;
+    if call.server.master.is_some() {
+        return Err(error::WAITAOF_ON_A_REPLICA);
+    }
     if local > 0 {
         return Err(error::WAITAOF_WITHOUT_AOF);
     }
-    wait_generic(call, args.at(3), replicas == 0, Nothing::TwoZeros)
+    wait_generic(call, until_us, replicas <= 0, Nothing::TwoZeros)
 }
 
 /// FAILOVER [TO host port [FORCE]] [ABORT] [TIMEOUT milliseconds]
@@ -140,7 +204,7 @@ fn failover(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     let (mut force, mut timeout) = (false, false);
     while let Some(option) = args.get(at) {
         if options::is(option, "TO") && !to && args.len() > at + 2 {
-            port(args.at(at + 2))?;
+            options::integer(args.at(at + 2))?;
             to = true;
             at += 3;
         } else if options::is(option, "TIMEOUT") && !timeout && args.len() > at + 1 {
@@ -164,31 +228,44 @@ fn failover(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     Err(error::FAILOVER_WITHOUT_REPLICAS)
 }
 
-fn port(arg: &[u8]) -> Result<i64, CommandError> {
-    options::between(arg, 0, 65_535).map_err(|_| error::NOT_AN_INTEGER)
-}
-
 /// REPLCONF [option value ...]
 fn replconf(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     if args.len().is_multiple_of(2) {
         return Err(error::SYNTAX);
     }
-    for option in args.from(1).iter().step_by(2) {
+    let pairs = args.from(1).iter().step_by(2);
+    for (option, value) in pairs.zip(args.from(2).iter().step_by(2)) {
         if options::is(option, "ACK") || options::is(option, "GETACK") {
             // Told to a master by its replica and the other way round, and never answered.
             return Ok(());
         }
-        let known = [
-            "LISTENING-PORT",
-            "IP-ADDRESS",
-            "CAPA",
-            "RDB-ONLY",
-            "RDB-FILTER-ONLY",
-        ];
-        if !known.iter().any(|known| options::is(option, known)) {
-            return Err(error::replconf_option(option));
-        }
+        check_replconf(option, value)?;
     }
     call.reply.ok();
     Ok(())
+}
+
+/// The longest address, one more.
+const HOST_BYTES: usize = 256;
+
+/// Whether a replica may say that of itself. Nothing follows: none is sent any data.
+fn check_replconf(option: &[u8], value: &[u8]) -> Outcome {
+    match option.to_ascii_lowercase().as_slice() {
+        b"listening-port" => options::integer(value).map(drop),
+        b"ip-address" if value.len() >= HOST_BYTES => Err(error::address_too_long(value.len())),
+        b"ip-address" | b"capa" => Ok(()),
+        b"rdb-only" | b"rdb-channel" => options::between(value, 0, 1).map(drop),
+        b"rdb-filter-only" => {
+            let (mut bytes, mut spans) = (Vec::new(), Vec::new());
+            split_words(value, &mut bytes, |start, end| spans.push(start..end))
+                .ok_or(error::NO_RDB_FILTER)?;
+            let unknown = |span: &Range<usize>| !options::is(&bytes[span.clone()], "FUNCTIONS");
+            match spans.into_iter().find(unknown) {
+                Some(span) => Err(error::rdb_filter(&bytes[span])),
+                None => Ok(()),
+            }
+        }
+        b"main-ch-client-id" => Err(error::rdb_client_id(value)),
+        _ => Err(error::replconf_option(option)),
+    }
 }

@@ -112,6 +112,16 @@ impl Server {
         (spec.name == "exec").then_some(transaction.flags)
     }
 
+    /// True if every command queued has these flags.
+    pub(super) fn all_queued_have(&self, connection: Connection, flags: Flags) -> bool {
+        let client = self.clients.get(connection);
+        let transaction = client.and_then(|client| client.transaction.as_ref());
+        transaction.is_none_or(|transaction| {
+            let mut queue = transaction.queue.iter();
+            queue.all(|queued| queued.command.spec.flags.contains(flags))
+        })
+    }
+
     /// EXEC needs memory if one of its commands does.
     pub(super) fn check_memory_for_exec(&mut self, connection: Connection) -> Outcome {
         let client = self.clients.current(connection);

@@ -296,10 +296,11 @@ impl Server {
             .get(connection)
             .and_then(|client| client.parked.as_ref())
             .is_some_and(|parked| parked.wait().is_some());
-        if waits {
+        let is_told = self.unblocked.iter().any(|(told, _)| *told == connection);
+        if waits && !is_told {
             self.unblocked.push((connection, error));
         }
-        waits
+        waits && !is_told
     }
 
     /// Answers those that `CLIENT UNBLOCK` named.
