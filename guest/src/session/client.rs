@@ -179,7 +179,9 @@ impl Client {
         self.name.clear();
         self.no_evict = false;
         self.no_touch = false;
-        self.reply_mode = ReplyMode::On;
+        if self.reply_mode != ReplyMode::SkipThis {
+            self.reply_mode = ReplyMode::On;
+        }
         self.transaction = None;
         self.is_monitor = false;
     }

@@ -78,9 +78,10 @@ fn listens_beyond(client: &Client, allowed: &[Box<[u8]>]) -> bool {
         .into_iter()
         .any(|kind| {
             subscriptions.of(kind).any(|channel| {
-                let fits =
-                    |pattern: &Box<[u8]>| fits_channel(pattern, channel, kind == Kind::Pattern);
-                !allowed.iter().any(fits)
+                let is_pattern = kind == Kind::Pattern;
+                !allowed
+                    .iter()
+                    .any(|pattern| fits_channel(pattern, channel, is_pattern))
             })
         })
 }
