@@ -64,7 +64,12 @@ fn answers(
     player: &mut dyn Player,
 ) -> Result<Vec<Vec<u8>>, TestCaseError> {
     let protocol = protocol.to_string();
-    let clean: [&[&str]; 3] = [&["RESET"], &["FLUSHALL"], &["HELLO", &protocol]];
+    let clean: [&[&str]; 4] = [
+        &["RESET"],
+        &["FLUSHALL"],
+        &["ACL", "DELUSER", "u", "v", ""],
+        &["HELLO", &protocol],
+    ];
     let mut bytes: Vec<u8> = clean.iter().flat_map(|words| encode(words)).collect();
     bytes.extend(script.0.iter().flat_map(|words| encode(words)));
     let mut stage = Stage::new(player);

@@ -1,12 +1,14 @@
 //! A client in one line: what CLIENT LIST, CLIENT INFO and ACL LOG say of it, and the type it counts
 //! as.
 
+use std::borrow::Cow;
 use std::fmt::{Display, Write as _};
 
 use super::pubsub::Kind;
 use super::tracking::Mode;
 use super::{Client, Connection, Server, Transport};
 use crate::commands::error::{self, CommandError};
+use crate::commands::options::c_text;
 use crate::resp::Protocol;
 
 /// What CLIENT LIST and CLIENT KILL tell clients apart by.
@@ -104,7 +106,7 @@ impl Server {
         line.field("addr", &client.peer);
         line.field("laddr", &client.local);
         line.field("fd", connection.wrapping_add(8));
-        line.field("name", String::from_utf8_lossy(&client.name));
+        line.field("name", c_lossy(&client.name));
         line.field("age", seconds_since(client.connected_us));
         line.field("idle", seconds_since(client.active_us));
         line.field("flags", client.flags());
@@ -129,10 +131,7 @@ impl Server {
         line.field("tot-mem", client.memory());
         line.field("events", "r");
         line.field("cmd", client.last_command.unwrap_or("NULL"));
-        line.field(
-            "user",
-            String::from_utf8_lossy(&self.acl.get(client.user).name),
-        );
+        line.field("user", c_lossy(&self.acl.get(client.user).name));
         line.field(
             "redir",
             tracks.map_or(-1, |tracks| tracks.redirect_id() as i64),
@@ -144,11 +143,15 @@ impl Server {
                 Protocol::Resp3 => 3,
             },
         );
-        line.field("lib-name", String::from_utf8_lossy(&client.lib_name));
-        line.field("lib-ver", String::from_utf8_lossy(&client.lib_version));
+        line.field("lib-name", c_lossy(&client.lib_name));
+        line.field("lib-ver", c_lossy(&client.lib_version));
         line.field("io-thread", 0);
         line.0.into_bytes()
     }
+}
+
+fn c_lossy(text: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(c_text(text))
 }
 
 struct Line(String);

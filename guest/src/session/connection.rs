@@ -139,9 +139,11 @@ fn hello(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
-/// True for a client's name or library: printable, without blanks.
+/// True for a client's name or library: printable, without blanks, as far as C sees it.
 pub(super) fn is_presentable(text: &[u8]) -> bool {
-    text.iter().all(|byte| (b'!'..=b'~').contains(byte))
+    options::c_text(text)
+        .iter()
+        .all(|byte| (b'!'..=b'~').contains(byte))
 }
 
 /// PING [message]
