@@ -102,8 +102,28 @@ fn same(words: &Words, ours: &[u8], theirs: &[u8]) -> bool {
         b"RANDOMKEY" => ours.starts_with(b"$") && theirs.starts_with(b"$"),
         b"PTTL" | b"PEXPIRETIME" => apart(ours, theirs).is_some_and(|apart| apart <= SLACK_MS),
         b"TTL" | b"EXPIRETIME" => apart(ours, theirs).is_some_and(|apart| apart <= SLACK_MS / 1000),
+        b"EXEC" => apart_by_chance(ours, theirs),
         _ => false,
     }
+}
+
+/// True for replies of the same shape that differ in strings, such as keys that chance chose, and in
+/// numbers no more than two clocks do.
+fn apart_by_chance(ours: &[u8], theirs: &[u8]) -> bool {
+    let lines = |reply: &[u8]| -> Vec<Vec<u8>> {
+        reply
+            .split(|byte| *byte == b'\n')
+            .map(<[u8]>::to_vec)
+            .collect()
+    };
+    let (ours, theirs) = (lines(ours), lines(theirs));
+    let is_data = |line: &[u8]| !matches!(line.first(), Some(b'+' | b'-' | b':' | b'*' | b'_'));
+    ours.len() == theirs.len()
+        && ours.iter().zip(&theirs).all(|(ours, theirs)| {
+            ours == theirs
+                || (is_data(ours) && is_data(theirs))
+                || apart(ours, theirs).is_some_and(|apart| apart <= SLACK_MS)
+        })
 }
 
 /// What a flat list holds, whatever its order.
