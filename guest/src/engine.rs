@@ -77,7 +77,9 @@ impl Engine {
         config.start_with(&given)?;
         let users: Vec<&str> = users.iter().map(|(_, rules)| rules.as_str()).collect();
         let acl = Acl::start(&config, &users)?;
-        Ok(Self::with_config(options, config, acl))
+        let mut engine = Self::with_config(options, config, acl);
+        engine.server.warn_of_disabled_users();
+        Ok(engine)
     }
 
     fn with_config(options: Options, config: Config, acl: Acl) -> Self {

@@ -170,9 +170,9 @@ pub fn no_permission_any_more(reason: &str) -> CommandError {
     ))
 }
 
-/// `NOPERM ACL failure in script: No permissions to access a key`
+/// `ERR ACL failure in script: No permissions to access a key`
 pub fn no_permission_in_script(reason: &[u8]) -> CommandError {
-    CommandError::worded([b"NOPERM ACL failure in script: ", reason].concat())
+    CommandError::worded([b"ERR ACL failure in script: ", reason].concat())
 }
 
 /// `ERR Error in ACL SETUSER modifier '+x': Unknown command or category name in ACL`

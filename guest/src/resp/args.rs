@@ -92,8 +92,8 @@ impl<'a> Args<'a> {
         };
         // Between two arguments lies the head of the second.
         let extent = last.end.saturating_sub(first.start) as usize;
-        let head = |number: usize| 4 + number.checked_ilog10().unwrap_or(0) as usize;
-        head(self.len()) + head((first.end - first.start) as usize) + extent + 2
+        let head = |number: u32| 4 + number.checked_ilog10().unwrap_or(0) as usize;
+        head(self.len() as u32) + head(first.end - first.start) + extent + 2
     }
 
     /// A copy that outlives the buffer: for a queued or parked command.

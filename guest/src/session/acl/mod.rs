@@ -12,10 +12,13 @@ mod log;
 mod password;
 mod rules;
 mod selector;
+#[cfg(test)]
+mod tests;
 mod user;
 
 use std::collections::BTreeMap;
 
+use super::{LogLevel, Server};
 use crate::config::{Config, PubsubDefault};
 use crate::resp::split_words;
 use rules::RuleError;
@@ -162,6 +165,25 @@ impl Acl {
         if let Some(Some(known)) = self.users.get(id.0 as usize) {
             self.names.remove(&known.user.name);
             self.users[id.0 as usize] = None;
+        }
+    }
+}
+
+impl Server {
+    /// Says in the log which users of the configuration nobody can log in as: it may be a mistake.
+    pub fn warn_of_disabled_users(&mut self) {
+        let disabled = self.acl.users().filter(|user| !user.is_on);
+        let names: Vec<String> = disabled
+            .map(|user| String::from_utf8_lossy(&user.name).into_owned())
+            .collect();
+        for name in names {
+            self.log(
+                LogLevel::Notice,
+                format!(
+                    "The user '{name}' is disabled (there is no 'on' modifier in the user \
+                     description). Make sure this is not a configuration error."
+                ),
+            );
         }
     }
 }
