@@ -117,6 +117,7 @@ errors! {
     UNBLOCK_REASON = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR";
     UNBLOCKED_BY_CLIENT = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
     NO_KEYS_FOR_REPLICAS = "ERR Replica can't interact with the keyspace";
+    NO_REPLICAS = "NOREPLICAS Not enough good replicas to write.";
     READ_ONLY = "READONLY You can't write against a read only replica.";
     MASTER_DOWN = "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
     INVALID_MASTER_PORT = "ERR Invalid master port";

@@ -231,6 +231,13 @@ impl Keyspace {
         self.seed.clone()
     }
 
+    /// True for a key that is still there though its time is up. Leaves it.
+    pub fn is_overdue(&self, db: usize, key: &[u8]) -> bool {
+        self.databases[db]
+            .find(self.seed.hash(key), key)
+            .is_some_and(|position| self.is_due(db, position))
+    }
+
     /// When a key expires: `None` if there is no such key, `Some(None)` if it does not expire.
     /// Leaves no trace.
     pub fn deadline_ms(&mut self, db: usize, key: &[u8]) -> Option<Option<i64>> {

@@ -264,6 +264,8 @@ fn check(
     }
     if server.master.is_some() {
         server.check_replica(connection, spec)?;
+    } else if server.config.min_replicas_to_write > 0 {
+        server.check_replicas(connection, spec)?;
     }
     if is_confined && !spec.flags.contains(Flags::RUNS_WHILE_SUBSCRIBED) {
         return Err(error::only_while_subscribed(spec.name));

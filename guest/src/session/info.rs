@@ -427,6 +427,9 @@ fn replication(server: &Server, page: &mut Page) {
         }
     }
     page.field("connected_slaves", 0);
+    if config.min_replicas_to_write > 0 && config.min_replicas_max_lag > 0 {
+        page.field("min_slaves_good_slaves", 0);
+    }
     page.field("master_failover_state", "no-failover");
     page.field("master_replid", id);
     page.field("master_replid2", "0".repeat(40));

@@ -50,6 +50,16 @@ impl Server {
         Ok(())
     }
 
+    /// Whether a master without replicas may run a command, or the transaction that EXEC ends.
+    #[cold]
+    pub(super) fn check_replicas(&self, connection: Connection, spec: &CommandSpec) -> Outcome {
+        let flags = self.flags_of_exec(connection, spec).unwrap_or(spec.flags);
+        if flags.contains(Flags::WRITE) && self.config.min_replicas_max_lag > 0 {
+            return Err(error::NO_REPLICAS);
+        }
+        Ok(())
+    }
+
     /// Follows a master from now on, or none. Its address is what CONFIG GET says.
     pub fn follow(&mut self, master: Option<Master>) {
         let address = master.as_ref().map_or_else(String::new, |master| {

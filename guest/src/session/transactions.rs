@@ -151,6 +151,15 @@ impl Server {
         }
     }
 
+    /// True if the time of a key that a client watches is up, even if nobody has looked yet. It was
+    /// not when the client began to watch it.
+    fn watches_overdue(&self, connection: Connection) -> bool {
+        self.clients.get(connection).is_some_and(|client| {
+            let mut watched = client.watched.iter();
+            watched.any(|(db, key)| self.keyspace.is_overdue(*db, key))
+        })
+    }
+
     /// Ends all watching of a client.
     pub(super) fn forget_watches(&mut self, connection: Connection) {
         let Some(client) = self.clients.get_mut(connection) else {
@@ -201,7 +210,7 @@ fn exec(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
         std::mem::take(&mut transaction.queue),
         transaction.is_poisoned,
     );
-    let is_touched = client.is_touched;
+    let is_touched = client.is_touched || call.server.watches_overdue(call.connection);
     // Before the commands run: what they change does not concern this client any more.
     call.server.forget_watches(call.connection);
     if is_poisoned || is_touched {

@@ -11,6 +11,9 @@ const ALIKE_FOR_MS: u64 = 60_000;
 /// How many entries are looked at for one that is alike.
 const LOOKED_AT: usize = 10;
 
+/// Bytes that an entry takes beside what it names: most of all, its client.
+const OVERHEAD: usize = 1024;
+
 /// Why something was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -180,6 +183,12 @@ impl Server {
         let longest = usize::try_from(self.config.acllog_max_len).unwrap_or(usize::MAX);
         if longest == 0 {
             self.acl.log.clear();
+            return;
+        }
+        if !self
+            .keyspace
+            .has_room_for(object.len() + user.len() + OVERHEAD)
+        {
             return;
         }
         let now_ms = self.now_us() / 1000;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::table::OVERHEAD;
 use super::{Mode, Redirect, Tracks};
 use crate::commands::options::{integer, is};
 use crate::commands::{CommandError, Outcome, error};
@@ -139,6 +140,10 @@ fn tracking(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     let connection = call.connection;
     if is(args.at(2), "ON") {
         asked.check(call.client().tracking.as_deref())?;
+        let prefixes = asked.prefixes.len() * OVERHEAD + 3 * args.bytes();
+        if !call.server.keyspace.has_room_for(prefixes) {
+            return Err(error::OUT_OF_MEMORY);
+        }
         call.server.track(connection, asked.into_tracks());
     } else if is(args.at(2), "OFF") {
         call.server.stop_tracking(connection);
