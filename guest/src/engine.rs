@@ -356,7 +356,11 @@ impl Engine {
         }
         out.attribute(server, connection, start);
         let client = server.clients.get_mut(connection)?;
-        (client.request_bytes, client.request_wire_bytes) = (0, 0);
+        (
+            client.request_bytes,
+            client.request_extent,
+            client.request_args,
+        ) = (0, 0, 0);
         let consumed = decoder.consumed();
         client.input.decoder = decoder;
         if put_off {

@@ -84,16 +84,15 @@ impl<'a> Args<'a> {
             .sum()
     }
 
-    /// Bytes of the array of bulk strings that they arrived as.
+    /// Bytes from the first argument to the end of the last, and what lies between them where they
+    /// arrived.
     #[inline]
-    pub fn wire_bytes(&self) -> usize {
-        let (Some(first), Some(last)) = (self.spans.first(), self.spans.last()) else {
-            return 0;
-        };
-        // Between two arguments lies the head of the second.
-        let extent = last.end.saturating_sub(first.start) as usize;
-        let head = |number: u32| 4 + number.checked_ilog10().unwrap_or(0) as usize;
-        head(self.len() as u32) + head(first.end - first.start) + extent + 2
+    pub fn extent(&self) -> usize {
+        match self.spans {
+            [first, .., last] => last.end.wrapping_sub(first.start) as usize,
+            [only] => (only.end - only.start) as usize,
+            [] => 0,
+        }
     }
 
     /// A copy that outlives the buffer: for a queued or parked command.

@@ -119,8 +119,10 @@ pub struct Client {
     pub bytes_out: u64,
     /// Bytes of the request that runs: its arguments.
     pub request_bytes: usize,
-    /// Bytes that it came in.
-    pub request_wire_bytes: usize,
+    /// Bytes that these came in, without what stands before the first and behind the last.
+    pub request_extent: usize,
+    /// How many they are.
+    pub request_args: usize,
     /// Bytes that wait in the host, as last told.
     pub unsent_bytes: u64,
     /// Bytes that this step sends.

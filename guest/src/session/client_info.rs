@@ -58,6 +58,17 @@ impl Client {
         held as u64 + self.unsent_bytes
     }
 
+    /// Bytes that the request which runs came in, if it is an array of bulk strings.
+    fn request_wire_bytes(&self) -> usize {
+        let Some(command) = self.last_command.filter(|_| self.request_args > 0) else {
+            return self.request_extent;
+        };
+        // `*3\r\n$6\r\n` and `\r\n`; the first argument is the command's name.
+        let name = command.split('|').next().unwrap_or_default();
+        let head = |number: usize| 4 + number.checked_ilog10().unwrap_or(0) as usize;
+        head(self.request_args) + head(name.len()) + self.request_extent + 2
+    }
+
     /// The letters of `flags=`, in Redis's order.
     fn flags(&self) -> String {
         let tracks = self.tracking.as_ref();
@@ -119,7 +130,7 @@ impl Server {
             transaction.map_or(-1, |queued| queued.len() as i64),
         );
         line.field("watch", client.watched.len());
-        line.field("qbuf", pending + client.request_wire_bytes);
+        line.field("qbuf", pending + client.request_wire_bytes());
         line.field("qbuf-free", client.input.pending.capacity() - pending);
         line.field("argv-mem", client.request_bytes);
         line.field("multi-mem", transaction.map_or(0, |queued| queued.bytes()));
