@@ -13,7 +13,8 @@ use crate::engine::{self, Engine};
 wit_bindgen::generate!({ world: "redis", path: "../wit" });
 
 use exports::petridis::engine::server::{
-    Close, Delivery, Effects, Event, Guest as ServerGuest, LogLevel, LogLine, Options, Transport,
+    Close, Delivery, Effects, Event, Guest as ServerGuest, Image, LogLevel, LogLine, Options,
+    Transport,
 };
 
 thread_local! {
@@ -71,15 +72,30 @@ impl ServerGuest for Component {
                     }
                     Event::Closed(connection) => batch.closed(connection),
                     Event::Unsent(unsent) => batch.unsent(unsent.connection, unsent.bytes),
+                    Event::Saved(saved) => batch.saved(saved.number, saved.written),
                 }
             }
             translate(batch.finish())
         })
     }
+
+    fn save() -> Result<Vec<u8>, String> {
+        with_engine(Engine::save)
+    }
+
+    fn load(image: Vec<u8>) -> Result<u64, String> {
+        with_engine(|engine| engine.load(&image))
+    }
 }
 
 fn translate(effects: engine::Effects) -> Effects {
     Effects {
+        image: effects.image.map(|image| Image {
+            number: image.number,
+            folder: image.folder,
+            name: image.name,
+            bytes: image.bytes,
+        }),
         bytes: effects.bytes,
         sends: effects
             .sends
@@ -111,6 +127,7 @@ fn translate(effects: engine::Effects) -> Effects {
                 text: line.text,
             })
             .collect(),
+        settings: effects.settings,
         wake_at_us: effects.wake_at_us,
         exit: effects.exit,
     }

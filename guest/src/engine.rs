@@ -6,9 +6,9 @@
 use crate::config::Config;
 use crate::keyspace::Keyspace;
 use crate::resp::{Decoded, Limits, Sink as _};
-use crate::session::{self, Acl, Client, Connection, IMPLICIT, Output, Server};
+use crate::session::{self, Acl, Buffers, Client, Connection, IMPLICIT, Output, Saved, Server};
 
-pub use crate::session::{Close, Delivery, LogLevel, LogLine, Transport};
+pub use crate::session::{Close, Delivery, ImageFile, LogLevel, LogLine, Transport};
 
 /// When replies of one step come to this many bytes, the rest of the input waits for the next step,
 /// so that what is answered can go out and memory stays bounded.
@@ -32,6 +32,8 @@ pub struct Options {
 /// What to do outside after a step.
 #[derive(Debug, Default)]
 pub struct Effects {
+    /// What to write to a file, before anything is sent; [`Batch::saved`] is to be told of it.
+    pub image: Option<ImageFile>,
     /// The bytes of all sends.
     pub bytes: Vec<u8>,
     /// Which of them go where, in order.
@@ -40,6 +42,8 @@ pub struct Effects {
     pub closes: Vec<Close>,
     /// Lines for the log.
     pub logs: Vec<LogLine>,
+    /// Parameters that changed and that only the host can heed.
+    pub settings: Vec<(String, String)>,
     /// When the next step is wanted, in microseconds since the Unix epoch.
     pub wake_at_us: Option<u64>,
     /// SHUTDOWN was asked for.
@@ -75,6 +79,10 @@ impl Engine {
             .cloned()
             .partition(|(name, _)| name.eq_ignore_ascii_case("user"));
         config.start_with(&given)?;
+        if config.cluster_enabled {
+            // There is no other database to select.
+            config.databases = 1;
+        }
         let users: Vec<&str> = users.iter().map(|(_, rules)| rules.as_str()).collect();
         let acl = Acl::start(&config, &users)?;
         let mut engine = Self::with_config(options, config, acl);
@@ -89,6 +97,8 @@ impl Engine {
         keyspace.set_now_us(options.now_us);
         let mut server = Server::new(config, acl, keyspace, rng, options.facts);
         server.listen_to_events();
+        server.remember_accesses();
+        server.name_removals();
         Engine {
             server,
             out: Output::default(),
@@ -109,7 +119,10 @@ impl Engine {
         self.server.end_step(&mut self.out);
         let mut replies = self.take_own();
         // Nobody can wait here: what would put a server to sleep does not delay a call.
-        while self.server.asleep_until_us.is_some() || self.server.backlog.contains(&IMPLICIT) {
+        while self.server.is_paused() || self.server.backlog.contains(&IMPLICIT) {
+            if let Some(number) = self.server.persistence.waited_for() {
+                self.saved(number, true);
+            }
             self.wake_up();
             self.run_backlog();
             self.server.end_step(&mut self.out);
@@ -155,14 +168,21 @@ impl Engine {
         if self
             .server
             .asleep_until_us
-            .is_some_and(|until_us| until_us <= self.server.now_us())
+            .is_some_and(|until_us| until_us <= now_us)
         {
             self.wake_up();
         }
-        if self.server.asleep_until_us.is_none() {
+        if !self.server.is_paused() {
             self.server.fall_due(&mut self.out);
         }
+        self.server.go_on_evicting();
+        self.server.save_if_due();
         self.server.close_idle();
+        self.server.check_soft_limits();
+        self.server.look_after_replicas();
+        if self.server.is_unsettled && !self.server.is_paused() {
+            self.server.settle(&mut self.out);
+        }
         self.run_backlog();
         Batch { engine: self }
     }
@@ -191,13 +211,21 @@ impl Engine {
             authenticated: server.acl.is_open(),
             connected_us: now_us,
             active_us: now_us,
+            buffers: Buffers::new(now_us),
             ..Client::default()
         };
         server.clients.insert(connection, client);
+        server.count_memory(connection);
     }
 
     /// Takes bytes in and runs every request they complete.
     fn receive(&mut self, connection: Connection, bytes: &[u8]) {
+        self.server.receives(connection, bytes.len());
+        self.take_in(connection, bytes);
+        self.server.received(connection);
+    }
+
+    fn take_in(&mut self, connection: Connection, bytes: &[u8]) {
         let now_us = self.server.now_us();
         let query_limit = self.server.config.client_query_buffer_limit;
         let must_wait = self.must_wait(connection);
@@ -277,6 +305,8 @@ impl Engine {
         let (server, out) = (&mut self.server, &mut self.out);
         let client = server.clients.get_mut(connection)?;
         let protocol = client.protocol;
+        client.input.reading_bytes = bytes.len();
+        server.step_bytes = out.wire.capacity();
         let mut decoder = std::mem::take(&mut client.input.decoder);
         let mut start = out.begin(server, protocol);
         let mut put_off = false;
@@ -307,11 +337,20 @@ impl Engine {
             }
             let reply = out.wire.len();
             session::run(server, connection, decoder.args(bytes), &mut out.wire);
-            // What a sleep holds back comes before all that follows from it.
-            let reply_bytes = out.wire.len().saturating_sub(reply) as u64;
-            let mail_comes_first = std::mem::take(&mut server.mail_comes_first);
-            if server.asleep_until_us.is_none() && !server.is_settled() {
-                let late = if mail_comes_first {
+            let is_paused = server.is_paused();
+            if let Some(client) = server.clients.get_mut(connection) {
+                if is_paused {
+                    // Kept until the sleep that its command began is over; all that follows from it
+                    // comes later still.
+                    client.held_reply.extend_from_slice(out.wire.since(reply));
+                    out.wire.truncate(reply);
+                    put_off = true;
+                } else {
+                    client.sending_bytes += out.wire.since(reply).len() as u64;
+                }
+            }
+            if server.is_unsettled && !is_paused {
+                let late = if server.mail_comes_first {
                     out.wire.since(reply).to_vec()
                 } else {
                     Vec::new()
@@ -323,28 +362,19 @@ impl Engine {
                 start = out.begin(server, protocol);
                 out.wire.raw(&late);
             }
-            let Some(client) = server.clients.get_mut(connection) else {
-                break;
-            };
-            if server.asleep_until_us.is_some() {
-                // Kept until the sleep that its command began is over.
-                client.held_reply.extend_from_slice(out.wire.since(reply));
-                out.wire.truncate(reply);
-                put_off = true;
-            } else {
-                client.sending_bytes += reply_bytes;
-                put_off = out.wire.len() > STEP_OUTPUT_BYTES && !limited;
-                if client.parked.is_some() {
+            match server.clients.get(connection) {
+                None => break,
+                Some(client) if client.parked.is_some() => break,
+                Some(_) => {}
+            }
+            if limited && !put_off {
+                // As Redis does: at once, whatever a fast reader would have taken meanwhile.
+                server.check_output_limit(connection);
+                if server.clients.get(connection).is_none() {
                     break;
                 }
-                if limited {
-                    // As Redis does: at once, whatever a fast reader would have taken meanwhile.
-                    server.check_output_limit(connection);
-                    if server.clients.get(connection).is_none() {
-                        break;
-                    }
-                }
             }
+            put_off |= out.wire.len() > STEP_OUTPUT_BYTES && !limited;
             if put_off || server.exit {
                 break;
             }
@@ -356,12 +386,9 @@ impl Engine {
         }
         out.attribute(server, connection, start);
         let client = server.clients.get_mut(connection)?;
-        (
-            client.request_bytes,
-            client.request_extent,
-            client.request_args,
-        ) = (0, 0, 0);
+        (client.request_bytes, client.request_args) = (0, 0);
         let consumed = decoder.consumed();
+        decoder.relax();
         client.input.decoder = decoder;
         if put_off {
             self.put_off(connection);
@@ -380,9 +407,7 @@ impl Engine {
     }
 
     fn must_all_wait(&self) -> bool {
-        self.server.asleep_until_us.is_some()
-            || self.out.wire.len() > STEP_OUTPUT_BYTES
-            || self.server.exit
+        self.server.is_paused() || self.out.wire.len() > STEP_OUTPUT_BYTES || self.server.exit
     }
 
     fn put_off(&mut self, connection: Connection) {
@@ -391,9 +416,14 @@ impl Engine {
         }
     }
 
-    /// Ends a sleep: the replies held back go out.
+    /// Ends a sleep.
     fn wake_up(&mut self) {
         self.server.asleep_until_us = None;
+        self.resume();
+    }
+
+    /// Sends the replies that were held back.
+    fn resume(&mut self) {
         let held: Vec<Connection> = self
             .server
             .clients
@@ -412,9 +442,45 @@ impl Engine {
                 self.out.attribute(&mut self.server, connection, start);
             }
         }
-        if !self.server.is_settled() {
+        if self.server.is_unsettled {
             self.server.settle(&mut self.out);
         }
+    }
+
+    /// An image was written, or could not be: whoever waited for it goes on.
+    fn saved(&mut self, number: u32, written: bool) {
+        let refused = match self.server.image_written(number, written) {
+            Saved::Unnoticed => return,
+            Saved::Told(_) => None,
+            Saved::Refused(connection, refused) => Some((connection, refused)),
+        };
+        if let Some((connection, refused)) = refused {
+            let mut wire = crate::resp::Wire::default();
+            wire.aim(Default::default(), usize::MAX);
+            wire.error(refused.text());
+            self.server.stats.error(refused.code());
+            if let Some(client) = self.server.clients.get_mut(connection) {
+                client.held_reply = wire.take();
+            }
+        }
+        self.resume();
+        self.run_backlog();
+    }
+
+    /// An image of all data, as Redis's own format has it; fails with a sentence where there is not
+    /// enough memory for it.
+    pub fn save(&mut self) -> Result<Vec<u8>, String> {
+        let image = self.server.make_image();
+        image.map_err(|refused| String::from_utf8_lossy(refused.text()).into_owned())
+    }
+
+    /// Puts the data of an image in place of what is there; returns how many keys it is. Fails with
+    /// a sentence about what is wrong with it; what was read before is there then.
+    pub fn load(&mut self, image: &[u8]) -> Result<u64, String> {
+        let loaded = self.server.load_image(image, false, false);
+        loaded
+            .map(|loaded| loaded.keys)
+            .map_err(|refused| refused.to_string())
     }
 
     fn run_backlog(&mut self) {
@@ -446,14 +512,26 @@ impl Engine {
             if let Some(client) = self.server.clients.get_mut(send.connection) {
                 // Nothing waits in the host but what it has told of, and what follows that.
                 let sent = std::mem::take(&mut client.sending_bytes);
-                client.unsent_bytes += if client.unsent_bytes > 0 { sent } else { 0 };
+                let before = client.unsent_bytes;
+                client.buffers.replied(before + sent);
+                if before > 0 && sent > 0 {
+                    self.server
+                        .clients
+                        .set_unsent(send.connection, before + sent);
+                    self.server.count_memory(send.connection);
+                }
             }
         }
+        if self.server.config.maxmemory_clients != 0 {
+            self.server.evict_clients();
+        }
         Effects {
+            image: self.server.persistence.image.take(),
             bytes: self.out.wire.take(),
             sends: std::mem::take(&mut self.out.sends),
             closes: std::mem::take(&mut self.server.closes),
             logs: std::mem::take(&mut self.server.logs),
+            settings: std::mem::take(&mut self.server.settings),
             wake_at_us: self.wake_at_us(),
             exit: self.server.exit,
         }
@@ -464,7 +542,10 @@ impl Engine {
         if let Some(until_us) = server.asleep_until_us {
             return Some(until_us);
         }
-        if !server.backlog.is_empty() {
+        if server.is_paused() {
+            return None;
+        }
+        if !server.backlog.is_empty() || server.eviction.is_under_way {
             return Some(server.now_us());
         }
         let deadline_us = server
@@ -476,6 +557,9 @@ impl Engine {
             server.waiters.next_timeout_us(),
             server.pause.map(|pause| pause.until_us),
             server.next_idle_check_us(),
+            server.soft_limit_check_us,
+            server.replicas.next_ping_us(),
+            server.next_save_us(),
         ]
         .into_iter()
         .flatten()
@@ -512,10 +596,15 @@ impl Batch<'_> {
 
     /// Bytes wait in the host.
     pub fn unsent(&mut self, connection: Connection, bytes: u64) {
-        if let Some(client) = self.engine.server.clients.get_mut(connection) {
-            client.unsent_bytes = bytes;
-        }
-        self.engine.server.check_output_limit(connection);
+        let server = &mut self.engine.server;
+        server.clients.set_unsent(connection, bytes);
+        server.count_memory(connection);
+        server.check_output_limit(connection);
+    }
+
+    /// The image of that number was written, or could not be.
+    pub fn saved(&mut self, number: u32, written: bool) {
+        self.engine.saved(number, written);
     }
 
     /// Ends the step: what to do outside.

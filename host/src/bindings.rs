@@ -9,6 +9,6 @@
 wasmtime::component::bindgen!({ world: "redis", path: "../wit" });
 
 pub use exports::petridis::engine::server::{
-    Close, Delivery, Effects, Event, LogLevel, LogLine, Opened, Options, Received, Transport,
-    Unsent,
+    Close, Delivery, Effects, Event, Image, LogLevel, LogLine, Opened, Options, Received, Saved,
+    Transport, Unsent,
 };

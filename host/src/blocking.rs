@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::error::Error;
@@ -71,6 +72,13 @@ impl ServerBuilder {
     pub fn config(self, name: impl Into<String>, value: impl Into<String>) -> Self {
         Self {
             inner: self.inner.config(name, value),
+        }
+    }
+
+    /// Begins with the data of an image in the format of Redis's `dump.rdb`.
+    pub fn load(self, image: impl Into<Arc<[u8]>>) -> Self {
+        Self {
+            inner: self.inner.load(image),
         }
     }
 

@@ -33,7 +33,14 @@ const STOP_LIMIT: Duration = Duration::from_secs(3);
 const PARAMETERS: &str = include_str!("parameters.txt");
 
 /// Flags that are not parameters of Redis.
-const OWN_FLAGS: [&str; 5] = ["help", "version", "port-file", "seed", "memory-limit"];
+const OWN_FLAGS: [&str; 6] = [
+    "help",
+    "load",
+    "memory-limit",
+    "port-file",
+    "seed",
+    "version",
+];
 
 const AFTER_HELP: &str = "\
 Parameters of Redis, as redis-server takes them:
@@ -51,7 +58,8 @@ Parameters of Redis, as redis-server takes them:
       --logfile PATH            Log to a file instead of standard error
       --NAME VALUE...           Any other parameter of redis.conf
 
-A parameter given here wins over the file. Everything is kept in memory and gone at the end.
+A parameter given here wins over the file. Everything is kept in memory and gone at the end, unless
+SAVE, BGSAVE or a `--save SECONDS CHANGES` writes it to dump.rdb in --dir.
 Standard output tells when the server is ready; the log goes to standard error.";
 
 #[derive(Debug, Parser)]
@@ -75,6 +83,10 @@ struct Flags {
     /// The number that all chance comes from [default: a random one, shown in the log]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+
+    /// Begin with the data of this file, a dump.rdb of any Redis up to 8.0
+    #[arg(long, value_name = "FILE")]
+    load: Option<PathBuf>,
 
     /// Memory that the engine may fill [default: 3584mb]
     #[arg(long, value_name = "SIZE", value_parser = memory)]
@@ -241,7 +253,11 @@ fn serve(flags: &Flags, config: Vec<Pair>) -> Result<(), Failure> {
         // Before the sockets, so that nothing that could end the process goes by unseen.
         let signal = Signals::listen().map_err(|error| Failure::Run(error.into()))?;
         let names: Vec<String> = config.iter().map(|pair| pair.0.clone()).collect();
-        let server = build(flags, config).start().await;
+        let mut builder = build(flags, config);
+        if let Some(path) = &flags.load {
+            builder = builder.load(read_image(path).map_err(Failure::Config)?);
+        }
+        let server = builder.start().await;
         let server = server.map_err(|error| explain(error, &names))?;
         let port_file = flags
             .port_file
@@ -318,6 +334,12 @@ fn build(flags: &Flags, config: Vec<Pair>) -> petridis::ServerBuilder {
     })
 }
 
+fn read_image(path: &Path) -> Result<Vec<u8>> {
+    let image = std::fs::read(path).with_context(|| format!("--load {}", path.display()))?;
+    tracing::info!("Loading {} ({} bytes)", path.display(), image.len());
+    Ok(image)
+}
+
 /// Says what to do about a server that did not start.
 fn explain(error: Error, names: &[String]) -> Failure {
     match error {
@@ -335,6 +357,7 @@ fn explain(error: Error, names: &[String]) -> Failure {
                  --port N, or any free one with --port 0"
             ))
         }
+        error @ Error::Load(_) => Failure::Config(error.into()),
         error => Failure::Run(error.into()),
     }
 }

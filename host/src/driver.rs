@@ -11,9 +11,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant as TokioInstant, Sleep};
 
-use crate::bindings::{Delivery, Effects, Event};
+use crate::bindings::{Delivery, Effects, Event, Image};
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::files;
 use crate::instance::{Instance, log};
 use crate::net::{Batch, Hub};
 
@@ -24,6 +25,9 @@ const FAREWELL: &[u8] =
 /// How long the last replies may take when the engine wants to end, and how often that is looked at.
 const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 const FLUSH_LOOK: Duration = Duration::from_millis(2);
+
+/// Bytes of an image that are written while everybody waits.
+const SMALL_IMAGE: usize = 4 << 20;
 
 /// The longest time to sleep without looking at the clock again.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
@@ -123,6 +127,14 @@ impl Driver {
 
     fn carry_out(&mut self, effects: Effects, now_us: u64) -> Next {
         effects.logs.iter().for_each(log);
+        if let Some(image) = effects.image {
+            self.save(image);
+        }
+        for (name, value) in effects.settings {
+            if name == "tcp-keepalive" {
+                self.hub.set_keepalive(value.parse().unwrap_or(0));
+            }
+        }
         if !effects.sends.is_empty() {
             send(&self.hub, Bytes::from(effects.bytes), &effects.sends);
         }
@@ -146,6 +158,24 @@ impl Driver {
         }
     }
 
+    /// Writes an image: a small one at once, another one on a thread, while clients are served.
+    fn save(&self, image: Image) {
+        if image.bytes.len() <= SMALL_IMAGE {
+            let written = files::write(&image);
+            self.hub.saved(image.number, told(written));
+            return;
+        }
+        let hub = self.hub.clone();
+        tokio::task::spawn_local(async move {
+            let number = image.number;
+            let written = tokio::task::spawn_blocking(move || files::write(&image)).await;
+            hub.saved(
+                number,
+                told(written.unwrap_or_else(|error| Err(error.into()))),
+            );
+        });
+    }
+
     /// Gives the last replies a moment to leave.
     async fn flush(&self) {
         let limit = TokioInstant::now() + FLUSH_LIMIT;
@@ -153,6 +183,14 @@ impl Driver {
             tokio::time::sleep(FLUSH_LOOK).await;
         }
     }
+}
+
+/// Whether an image was written; if not, the log says why.
+fn told(written: std::io::Result<()>) -> bool {
+    if let Err(error) = &written {
+        tracing::warn!("Error saving DB on disk: {error}");
+    }
+    written.is_ok()
 }
 
 /// Hands out the bytes of a turn, those that follow each other to one connection in one piece.

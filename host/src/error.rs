@@ -17,6 +17,12 @@ pub enum Error {
     /// The embedded native code does not run on this machine.
     #[error("the embedded engine does not run on this machine: {0}")]
     Image(String),
+    /// Data that was to be loaded is no image of a Redis up to 8.0; the sentence says what is wrong.
+    #[error("the data can't be loaded: {0}")]
+    Load(String),
+    /// An image of the data could not be made; the sentence says why.
+    #[error("the data can't be saved: {0}")]
+    Save(String),
     /// A listening socket could not be opened.
     #[error("cannot listen on {address}: {reason}")]
     Listen {

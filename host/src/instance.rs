@@ -3,6 +3,7 @@
 //! Owns the store and the order of calls. Knows nothing of sockets.
 
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 
 use wasmtime::Store;
 
@@ -51,6 +52,8 @@ pub(crate) struct Setup {
     pub(crate) memory_ceiling: u64,
     pub(crate) config: Vec<(String, String)>,
     pub(crate) facts: Vec<(String, String)>,
+    /// Data to begin with.
+    pub(crate) image: Option<Arc<[u8]>>,
 }
 
 impl Default for Setup {
@@ -61,6 +64,7 @@ impl Default for Setup {
             memory_ceiling: DEFAULT_MEMORY_CEILING,
             config: Vec::new(),
             facts: Vec::new(),
+            image: None,
         }
     }
 }
@@ -103,11 +107,18 @@ impl InstanceBuilder {
         self
     }
 
+    /// Begins with the data of an image in the format of Redis's `dump.rdb`.
+    pub fn load(mut self, image: impl Into<Arc<[u8]>>) -> Self {
+        self.setup.image = Some(image.into());
+        self
+    }
+
     /// Makes the instance.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] for a parameter that is unknown or out of range.
+    /// [`Error::Config`] for a parameter that is unknown or out of range, [`Error::Load`] for an
+    /// image that is none.
     pub fn build(self) -> Result<Instance, Error> {
         Instance::with(self.setup)
     }
@@ -135,6 +146,10 @@ impl Instance {
             told_us: 0,
         };
         instance.revive()?;
+        if let Some(image) = instance.setup.image.take() {
+            let keys = instance.load(&image)?;
+            tracing::info!("{keys} keys loaded");
+        }
         Ok(instance)
     }
 
@@ -161,6 +176,38 @@ impl Instance {
             effects.logs.iter().for_each(log);
         }
         self.call(|live| live.redis.call_execute(&mut live.store, request))
+    }
+
+    /// An image of all data, in the format of Redis's `dump.rdb`: a real Redis 8.0 loads it, and so
+    /// does [`Instance::load`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Save`] where there is no memory for it beside the data.
+    pub fn save(&mut self) -> Result<Vec<u8>, Error> {
+        self.revive()?;
+        self.call(|live| {
+            live.redis
+                .petridis_engine_server()
+                .call_save(&mut live.store)
+        })?
+        .map_err(Error::Save)
+    }
+
+    /// Puts the data of an image in place of what is there; returns how many keys it is. The image
+    /// may come from [`Instance::save`] or from any Redis up to 8.0.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Load`] if it is no whole image; what was read before the fault is there then.
+    pub fn load(&mut self, image: &[u8]) -> Result<u64, Error> {
+        self.revive()?;
+        self.call(|live| {
+            live.redis
+                .petridis_engine_server()
+                .call_load(&mut live.store, image)
+        })?
+        .map_err(Error::Load)
     }
 
     /// Tells the time and what happened; returns what to do.

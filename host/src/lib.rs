@@ -28,7 +28,7 @@
 //! `engine`.
 //!
 //! Layers, each knowing only those before it: `tuning`, `sandbox`, `bindings`, `image` →
-//! `clock`, `instance` → `net` → `driver` → `park`, `server` → `blocking`. The program's `conf`, `log` and
+//! `clock`, `instance`, `files` → `net` → `driver` → `park`, `server` → `blocking`. The program's `conf`, `log` and
 //! `cli` use what is public here.
 
 mod bindings;
@@ -36,6 +36,7 @@ pub mod blocking;
 mod clock;
 mod driver;
 mod error;
+mod files;
 mod image;
 mod instance;
 mod net;

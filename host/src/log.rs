@@ -10,6 +10,7 @@ use std::path::Path;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 /// Redis's `loglevel`, as a filter.
@@ -30,7 +31,12 @@ pub(crate) fn install(level: LevelFilter, file: Option<&Path>) -> io::Result<()>
     let layer = RedisForm {
         file: file.transpose()?,
     }
-    .with_filter(level);
+    // The engine follows its own `loglevel`, which CONFIG SET may change.
+    .with_filter(
+        Targets::new()
+            .with_default(level)
+            .with_target("engine", LevelFilter::TRACE),
+    );
     // Only the program's first line calls this, so nobody else was here before.
     let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer));
     Ok(())

@@ -28,7 +28,7 @@ use tokio::net::{TcpListener, TcpStream, tcp};
 use tokio::net::{UnixListener, UnixStream, unix};
 use tokio::time::Sleep;
 
-use crate::bindings::{Event, Opened, Received, Transport, Unsent};
+use crate::bindings::{Event, Opened, Received, Saved, Transport, Unsent};
 
 /// Bytes of input after which the engine is told before anything else is read. Not more, so that
 /// peers work on their replies while the next ones are read: at pipeline 16 that is a tenth to a fifth
@@ -67,6 +67,9 @@ pub(crate) struct Hub {
     /// Whether the driver has something to do.
     due: Cell<bool>,
     stopping: Cell<bool>,
+    /// How long a TCP connection may be silent before the operating system asks whether the peer is
+    /// still there.
+    keepalive: Cell<Option<Duration>>,
     /// Counts the batches taken, to tell whether a connection's last bytes were seen.
     turn: Cell<u64>,
     /// Tasks that wait for the batch to be taken because it is full.
@@ -142,6 +145,11 @@ impl Hub {
         self.wake();
     }
 
+    /// Tells the engine whether an image was written.
+    pub(crate) fn saved(&self, number: u32, written: bool) {
+        self.report(Event::Saved(Saved { number, written }));
+    }
+
     /// Sends to a connection. One that is gone meanwhile is passed over.
     pub(crate) fn send(&self, number: u32, all: &Bytes, from: usize, to: usize) {
         let connections = self.connections.borrow();
@@ -190,10 +198,16 @@ impl Hub {
             .any(|(_, connection)| connection.backlog() > 0)
     }
 
-    fn admit(self: &Rc<Self>, socket: Socket, keepalive: Option<Duration>) {
+    /// From now on TCP connections may be silent for so many seconds, for ever with 0.
+    pub(crate) fn set_keepalive(&self, seconds: u64) {
+        let silence = (seconds > 0).then(|| Duration::from_secs(seconds));
+        self.keepalive.set(silence);
+    }
+
+    fn admit(self: &Rc<Self>, socket: Socket) {
         let (reader, writer, transport, peer, local) = match socket {
             Socket::Tcp(stream) => {
-                prepare(&stream, keepalive);
+                prepare(&stream, self.keepalive.get());
                 let peer = address(stream.peer_addr());
                 let local = address(stream.local_addr());
                 let (reader, writer) = stream.into_split();
@@ -570,15 +584,14 @@ impl Listener {
     }
 }
 
-/// Accepts connections for ever. `keepalive` is how long a TCP connection may be silent before the
-/// operating system asks whether the peer is still there.
-pub(crate) async fn accept(hub: Rc<Hub>, listener: Listener, keepalive: Option<Duration>) {
+/// Accepts connections for ever.
+pub(crate) async fn accept(hub: Rc<Hub>, listener: Listener) {
     let mut failing = false;
     loop {
         match listener.accept().await {
             Ok(socket) => {
                 failing = false;
-                hub.admit(socket, keepalive);
+                hub.admit(socket);
             }
             Err(error) if is_the_peers_fault(&error) => {}
             Err(error) => {

@@ -7,6 +7,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -92,6 +93,12 @@ impl ServerBuilder {
         self
     }
 
+    /// Begins with the data of an image in the format of Redis's `dump.rdb`.
+    pub fn load(mut self, image: impl Into<Arc<[u8]>>) -> Self {
+        self.setup.image = Some(image.into());
+        self
+    }
+
     /// What `INFO` shows of the process beyond what the server knows of itself, by `INFO`'s name
     /// of the field: `config_file`, for example.
     pub fn fact(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
@@ -112,7 +119,7 @@ impl ServerBuilder {
     /// # Errors
     ///
     /// [`Error::Config`] for a parameter that is unknown or out of range, [`Error::Listen`] when a
-    /// socket cannot be opened.
+    /// socket cannot be opened, [`Error::Load`] for an image that is none.
     pub async fn start(self) -> Result<Server, Error> {
         let setup = self.setup;
         let seed = setup.seed;
@@ -307,6 +314,10 @@ fn open(mut setup: Setup, hub: &Rc<Hub>) -> Result<(Driver, Bound, Option<Socket
     let port = addresses.first().map_or(0, SocketAddr::port);
     let (unix, socket_file) = listen_unix(&wanted)?;
 
+    if !setup.config.iter().any(|(name, _)| name == "save") {
+        // What lives for a test leaves no file behind that nobody asked for.
+        setup.config.push(("save".to_owned(), String::new()));
+    }
     let mut tell = |name: &str, value: String| setup.config.push((name.to_owned(), value));
     tell("port", port.to_string());
     tell("bind", wanted.bind.join(" "));
@@ -318,13 +329,14 @@ fn open(mut setup: Setup, hub: &Rc<Hub>) -> Result<(Driver, Bound, Option<Socket
     facts.append(&mut setup.facts);
     setup.facts = facts;
 
+    hub.set_keepalive(wanted.keepalive_s);
     let clock = setup.clock.clone();
     let instance = Instance::with(setup)?;
     for (_, listener) in tcp {
-        tokio::task::spawn_local(net::accept(hub.clone(), listener, wanted.keepalive));
+        tokio::task::spawn_local(net::accept(hub.clone(), listener));
     }
     if let Some(listener) = unix {
-        tokio::task::spawn_local(net::accept(hub.clone(), listener, None));
+        tokio::task::spawn_local(net::accept(hub.clone(), listener));
     }
     let bound = Bound {
         addresses,
@@ -375,7 +387,7 @@ struct Wanted {
     unix_socket: Option<PathBuf>,
     unix_socket_mode: Option<u32>,
     backlog: i32,
-    keepalive: Option<Duration>,
+    keepalive_s: u64,
 }
 
 impl Wanted {
@@ -386,7 +398,7 @@ impl Wanted {
             unix_socket: None,
             unix_socket_mode: None,
             backlog: 511,
-            keepalive: Some(Duration::from_secs(300)),
+            keepalive_s: 300,
         };
         for (name, value) in config {
             match name.to_ascii_lowercase().as_str() {
@@ -409,10 +421,7 @@ impl Wanted {
                     wanted.unix_socket_mode = (mode != 0).then_some(mode);
                 }
                 "tcp-backlog" => wanted.backlog = number(name, value)?,
-                "tcp-keepalive" => {
-                    let seconds: u32 = number(name, value)?;
-                    wanted.keepalive = (seconds > 0).then(|| Duration::from_secs(seconds.into()));
-                }
+                "tcp-keepalive" => wanted.keepalive_s = number::<u32>(name, value)?.into(),
                 "tls-port" if value != "0" => {
                     return Err(refused(name, value, "this server has no TLS"));
                 }
@@ -588,7 +597,7 @@ mod tests {
         let got = got.expect("in range");
         assert_eq!(got.port, 7001);
         assert_eq!(got.bind, ["127.0.0.1", "-::1"]);
-        assert_eq!(got.keepalive, Some(Duration::from_secs(300)));
+        assert_eq!(got.keepalive_s, 300);
     }
 
     #[test]

@@ -318,3 +318,71 @@ fn the_component_is_written_as_it_is_embedded() {
         petridis::component()
     );
 }
+
+#[test]
+fn a_clean_engine_takes_the_place_of_one_that_failed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("log");
+    let program = Program::start(["--port", "0", "--logfile", &log.to_string_lossy()], 1);
+    let mut bystander = connect(&program);
+    say(&mut bystander, "SET key value\r\n", "+OK\r\n");
+    let mut culprit = connect(&program);
+    say(&mut culprit, "PING\r\n", "+PONG\r\n");
+    culprit.write_all(b"DEBUG PANIC\r\n").expect("taken");
+    for connection in [culprit, bystander] {
+        assert_eq!(
+            until_closed(connection),
+            "-ERR Petridis: the engine failed and was replaced by a clean one; all data is gone\r\n"
+        );
+    }
+    let mut next = connect(&program);
+    say(&mut next, "GET key\r\n", "$-1\r\n");
+    say(&mut next, "SET key again\r\n", "+OK\r\n");
+    let log = fs::read_to_string(log).expect("a log");
+    assert!(
+        log.contains("# The engine failed, a clean one takes its place"),
+        "{log}"
+    );
+}
+
+#[test]
+fn config_set_changes_what_is_logged() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("log");
+    let program = Program::start(["--port", "0", "--logfile", &log.to_string_lossy()], 1);
+    let mut client = connect(&program);
+    let text = || fs::read_to_string(&log).expect("a log");
+    say(&mut client, "DEBUG LOG first\r\n", "+OK\r\n");
+    assert!(text().contains("DEBUG LOG: first"), "{}", text());
+    say(
+        &mut client,
+        "CONFIG SET loglevel nothing tcp-keepalive 60\r\n",
+        "+OK\r\n",
+    );
+    say(&mut client, "DEBUG LOG second\r\n", "+OK\r\n");
+    say(&mut client, "CONFIG SET loglevel debug\r\n", "+OK\r\n");
+    say(&mut client, "DEBUG LOG third\r\n", "+OK\r\n");
+    assert!(
+        !text().contains("second") && text().contains("third"),
+        "{}",
+        text()
+    );
+}
+
+#[test]
+fn it_loads_and_saves_a_file_that_redis_reads() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = folder.path().to_string_lossy().into_owned();
+    let program = Program::start(["--port", "0", "--dir", &dir], 1);
+    let mut client = connect(&program);
+    say(&mut client, "SET key value\r\n", "+OK\r\n");
+    say(&mut client, "SAVE\r\n", "+OK\r\n");
+    let file = folder.path().join("dump.rdb");
+    assert!(fs::read(&file).expect("a file").starts_with(b"REDIS0012"));
+    let other = Program::start(["--port", "0", "--load", &file.to_string_lossy()], 1);
+    say(&mut connect(&other), "GET key\r\n", "$5\r\nvalue\r\n");
+
+    fs::write(&file, "REDIS0012 and then nothing").expect("a file");
+    let refused = program::command(["--port", "0", "--load", &file.to_string_lossy()]).output();
+    failed(&refused.expect("it runs"), 2, &["can't be loaded"]);
+}

@@ -3,6 +3,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use petridis::{ManualClock, blocking};
+use tempfile::TempDir;
 
 use crate::native::START_US;
 use crate::play::{Chunk, Patience, Player};
@@ -16,13 +17,18 @@ pub struct Dish {
     _server: blocking::Server,
     clock: ManualClock,
     connections: Connections,
+    _folder: TempDir,
 }
 
 impl Dish {
     /// A fresh server; fails with its word about a parameter.
     pub fn start(config: &[(String, String)]) -> Result<Self, String> {
         let clock = ManualClock::new(UNIX_EPOCH + Duration::from_micros(START_US));
-        let mut builder = blocking::Server::builder().seed(7).clock(clock.clone());
+        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let mut builder = blocking::Server::builder()
+            .seed(7)
+            .clock(clock.clone())
+            .config("dir", folder.path().to_string_lossy());
         for (name, value) in config {
             builder = builder.config(name, value);
         }
@@ -33,6 +39,7 @@ impl Dish {
             _server: server,
             clock,
             connections,
+            _folder: folder,
         })
     }
 }

@@ -10,6 +10,7 @@ pub mod conversation;
 pub mod differential;
 #[cfg(feature = "component")]
 pub mod dish;
+pub mod dumps;
 pub mod frame;
 pub mod generate;
 pub mod native;

@@ -103,6 +103,13 @@ impl Native {
             self.connections.entry(close.connection).or_default().closed = true;
         }
         self.wake_at_us = effects.wake_at_us;
+        if let Some(image) = effects.image {
+            // No file: that an image is well is tested where it is made.
+            let mut batch = self.engine.begin(self.now_us);
+            batch.saved(image.number, true);
+            let effects = batch.finish();
+            self.carry_out(effects);
+        }
     }
 
     /// Steps as often as the engine wants until `until_us`.

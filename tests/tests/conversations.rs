@@ -21,7 +21,14 @@ use petridis_tests::real::{self, Real};
 type Config = [(String, String)];
 
 /// The families that are complete.
-const GROUPS: &[&str] = &["string", "bitmap", "generic", "connection", "server"];
+const GROUPS: &[&str] = &[
+    "string",
+    "bitmap",
+    "generic",
+    "hash",
+    "connection",
+    "server",
+];
 
 /// Commands of those families that come later, and so have no conversation.
 const LATER: &[&str] = &[

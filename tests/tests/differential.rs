@@ -4,7 +4,7 @@
 //! commands that matter and printed.
 
 use petridis_tests::differential;
-use petridis_tests::real::{self, Real};
+use petridis_tests::real;
 use proptest::prelude::ProptestConfig;
 
 /// Scripts, where `PROPTEST_CASES` does not say.
@@ -12,7 +12,7 @@ const CASES: u32 = 3000;
 
 #[test]
 fn random_commands_answer_as_a_real_redis_does() {
-    let Some(mut real) = Real::start(&[]) else {
+    let Some(mut real) = differential::start_real() else {
         eprintln!("{}", real::SKIPPED);
         return;
     };

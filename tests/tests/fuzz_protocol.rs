@@ -52,7 +52,7 @@ const FRAGMENTS: &[&[u8]] = &[
 
 fn piece() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
-        6 => command().prop_map(|words| encode(&words)),
+        6 => command("").prop_map(|words| encode(&words)),
         3 => select(FRAGMENTS).prop_map(<[u8]>::to_vec),
         1 => vec(any::<u8>(), 0..40),
     ]

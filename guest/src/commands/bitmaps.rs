@@ -111,7 +111,7 @@ fn widen(slot: &mut Slot<'_>, last: u64) -> Result<bool, CommandError> {
             let widened = string.len() < len;
             let capacity = match string {
                 StringValue::Raw(bytes) => bytes.capacity(),
-                StringValue::Int(_) | StringValue::Embedded(_) => 0,
+                StringValue::Int(_) | StringValue::Tiny(_) | StringValue::Embedded(_) => 0,
             };
             let spare = if capacity == 0 {
                 0

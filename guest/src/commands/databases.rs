@@ -21,33 +21,48 @@ fn dbsize(ctx: &mut Context<'_>, _args: Args<'_>) -> Outcome {
 
 /// FLUSHALL [ASYNC | SYNC]
 fn flushall(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    check_flush_mode(args)?;
+    let lazily = flushes_lazily(ctx, args)?;
     for db in 0..ctx.keyspace.databases() {
-        ctx.keyspace.clear(db);
+        clear(ctx, db, lazily);
     }
+    ctx.propagate_anyway();
     ctx.reply.ok();
     Ok(())
 }
 
 /// FLUSHDB [ASYNC | SYNC]
 fn flushdb(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    check_flush_mode(args)?;
-    ctx.keyspace.clear(ctx.db);
+    let lazily = flushes_lazily(ctx, args)?;
+    clear(ctx, ctx.db, lazily);
+    ctx.propagate_anyway();
     ctx.reply.ok();
     Ok(())
 }
 
-/// Both modes are the same here: a command is done when it is answered.
-fn check_flush_mode(args: Args<'_>) -> Outcome {
-    match (args.get(1), args.len()) {
-        (None, _) => Ok(()),
-        (Some(mode), 2) if options::is(mode, "SYNC") || options::is(mode, "ASYNC") => Ok(()),
-        _ => Err(error::SYNTAX),
+fn clear(ctx: &mut Context<'_>, db: usize, lazily: bool) {
+    let cleared = ctx.keyspace.clear(db);
+    if lazily {
+        ctx.keyspace.stats.freed_lazily += cleared as u64;
     }
+}
+
+/// Whether Redis would leave the work to another thread: if it is asked to, and also if not, where the
+/// client can wait for it. Here a command is done when it is answered.
+fn flushes_lazily(ctx: &Context<'_>, args: Args<'_>) -> Result<bool, CommandError> {
+    let asked = match (args.get(1), args.len()) {
+        (None, _) => ctx.config.lazyfree_lazy_user_flush,
+        (Some(mode), 2) if options::is(mode, "SYNC") => false,
+        (Some(mode), 2) if options::is(mode, "ASYNC") => true,
+        _ => return Err(error::SYNTAX),
+    };
+    Ok(asked || ctx.may_wait)
 }
 
 /// SWAPDB index1 index2
 fn swapdb(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    if ctx.config.cluster_enabled {
+        return Err(error::SWAPDB_IN_CLUSTER);
+    }
     // Both have to be numbers before either has to be a database.
     let one = options::int32(args.at(1)).map_err(|_| error::INVALID_FIRST_DB)?;
     let other = options::int32(args.at(2)).map_err(|_| error::INVALID_SECOND_DB)?;

@@ -70,7 +70,6 @@ errors! {
     INVALID_SECOND_DB = "ERR invalid second DB index";
     IS_LFU = "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
     NOT_LFU = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
-    FREQUENCY_NOT_COUNTED = "ERR access frequency is not counted by this server yet";
     DEBUG_NOT_ALLOWED = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.";
     NO_SUCH_PROTOCOL_TYPE = "ERR Wrong protocol type name. Please use one of the following: string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false";
     RESP2_UNSUPPORTED = "ERR RESP2 is not supported by this command";
@@ -116,8 +115,6 @@ errors! {
     PAUSE_MODE = "ERR CLIENT PAUSE mode must be WRITE or ALL";
     UNBLOCK_REASON = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR";
     UNBLOCKED_BY_CLIENT = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
-    NO_KEYS_FOR_REPLICAS = "ERR Replica can't interact with the keyspace";
-    NO_REPLICAS = "NOREPLICAS Not enough good replicas to write.";
     READ_ONLY = "READONLY You can't write against a read only replica.";
     MASTER_DOWN = "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
     INVALID_MASTER_PORT = "ERR Invalid master port";
@@ -125,7 +122,7 @@ errors! {
     WAIT_ON_A_REPLICA = "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is configured to be writable (which is not the default) writes to replicas are just local and are not propagated.";
     WAITAOF_ON_A_REPLICA = "ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just local and are not propagated.";
     WAITAOF_WITHOUT_AOF = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.";
-    FAILOVER_IN_CLUSTER = "ERR FAILOVER not allowed in cluster mode.";
+    FAILOVER_IN_CLUSTER = "ERR FAILOVER not allowed in cluster mode. Use CLUSTER FAILOVER command instead.";
     FAILOVER_TIMEOUT = "ERR FAILOVER timeout must be greater than 0";
     NO_FAILOVER = "ERR No failover in progress.";
     FAILOVER_ON_A_REPLICA = "ERR FAILOVER is not valid when server is a replica.";
@@ -141,6 +138,80 @@ errors! {
     TIMEOUT_NOT_AN_INTEGER = "ERR timeout is not an integer or out of range";
     TIMEOUT_NEGATIVE = "ERR timeout is negative";
     TIMEOUT_OUT_OF_RANGE = "ERR timeout is out of range";
+    HASH_VALUE_NOT_AN_INTEGER = "ERR hash value is not an integer";
+    HASH_VALUE_NOT_A_FLOAT = "ERR hash value is not a float";
+    NOT_FINITE = "ERR value is NaN or Infinity";
+    FIELDS_MISSING = "ERR Mandatory argument FIELDS is missing or not at the right position";
+    NUMFIELDS_NOT_POSITIVE = "ERR Number of fields must be a positive integer";
+    NUMFIELDS_NOT_ABOVE_0 = "ERR Parameter `numFields` should be greater than 0";
+    NUMFIELDS_INVALID = "ERR invalid number of fields";
+    NUMFIELDS_MISMATCH = "ERR The `numfields` parameter must match the number of arguments";
+    EXPIRE_NEGATIVE = "ERR invalid expire time, must be >= 0";
+    HSETEX_EXPIRIES = "ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified";
+    HSETEX_CONDITIONS = "ERR Only one of FXX or FNX arguments can be specified";
+    INVALID_STREAM_ID = "ERR Invalid stream ID specified as stream command argument";
+    INVALID_RANGE_START = "ERR invalid start ID for the interval";
+    INVALID_RANGE_END = "ERR invalid end ID for the interval";
+    XADD_ID_IS_ZERO = "ERR The ID specified in XADD must be greater than 0-0";
+    XADD_ID_TOO_SMALL = "ERR The ID specified in XADD is equal or smaller than the target stream top item";
+    STREAM_EXHAUSTED = "ERR The stream has exhausted the last possible ID, unable to add more items";
+    STREAM_ENTRY_TOO_LARGE = "ERR Elements are too large to be stored";
+    MAXLEN_WITH_MINID = "ERR syntax error, MAXLEN and MINID options at the same time are not compatible";
+    TRIM_MAXLEN_NEGATIVE = "ERR The MAXLEN argument must be >= 0.";
+    TRIM_LIMIT_NEGATIVE = "ERR The LIMIT argument must be >= 0.";
+    LIMIT_WITHOUT_TRIM = "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy";
+    LIMIT_WITHOUT_APPROXIMATION = "ERR syntax error, LIMIT cannot be used without the special ~ option";
+    XTRIM_WITHOUT_STRATEGY = "ERR syntax error, XTRIM must be called with a trimming strategy";
+    XSETID_ENTRIES_ADDED_NEGATIVE = "ERR entries_added must be positive";
+    XSETID_BELOW_GIVEN_DELETED = "ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id";
+    XSETID_BELOW_DELETED = "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id";
+    XSETID_BELOW_TOP = "ERR The ID specified in XSETID is smaller than the target stream top item";
+    XSETID_ENTRIES_ADDED_TOO_FEW = "ERR The entries_added specified in XSETID is smaller than the target stream length";
+    XREAD_WITH_GROUP = "ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead.";
+    XREAD_WITH_NOACK = "ERR The NOACK option is only supported by XREADGROUP. You called XREAD instead.";
+    XREAD_WITH_NEW_ID = "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.";
+    XREADGROUP_WITHOUT_GROUP = "ERR Missing GROUP option for XREADGROUP";
+    XREADGROUP_WITH_LAST_ID = "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would just return an empty result set.";
+    XREADGROUP_WITH_LAST_ENTRY = "ERR The + ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The + ID would just return an empty result set.";
+    XREAD_UNBALANCED = "ERR Unbalanced 'xread' list of streams: for each stream key an ID, '+', or '$' must be specified.";
+    XREADGROUP_UNBALANCED = "ERR Unbalanced 'xreadgroup' list of streams: for each stream key an ID or '>' must be specified.";
+    XGROUP_ENTRIES_READ_NEGATIVE = "ERR value for ENTRIESREAD must be positive or -1";
+    XGROUP_WITHOUT_KEY = "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option to create an empty stream automatically.";
+    GROUP_EXISTS = "BUSYGROUP Consumer Group name already exists";
+    XCLAIM_MIN_IDLE = "ERR Invalid min-idle-time argument for XCLAIM";
+    XCLAIM_IDLE = "ERR Invalid IDLE option argument for XCLAIM";
+    XCLAIM_TIME = "ERR Invalid TIME option argument for XCLAIM";
+    XCLAIM_RETRYCOUNT = "ERR Invalid RETRYCOUNT option argument for XCLAIM";
+    XAUTOCLAIM_MIN_IDLE = "ERR Invalid min-idle-time argument for XAUTOCLAIM";
+    XAUTOCLAIM_COUNT = "ERR COUNT must be > 0";
+    XAUTOCLAIM_COUNT_TOO_HIGH = "ERR Insufficient memory, failed allocating transient memory, COUNT too high.";
+    NO_MASTER_LINK = "NOMASTERLINK Can't SYNC while not connected with my master";
+    NOT_ENOUGH_REPLICAS = "NOREPLICAS Not enough good replicas to write.";
+    REPLICA_IN_KEYSPACE = "ERR Replica can't interact with the keyspace";
+    CLUSTER_DISABLED = "ERR This instance has cluster support disabled";
+    CLUSTER_DOWN = "CLUSTERDOWN The cluster is down";
+    CLUSTER_READ_ONLY = "CLUSTERDOWN The cluster is down and only accepts read commands";
+    SLOT_NOT_SERVED = "CLUSTERDOWN Hash slot not served";
+    CROSS_SLOT = "CROSSSLOT Keys in request don't hash to the same slot";
+    SELECT_IN_CLUSTER = "ERR SELECT is not allowed in cluster mode";
+    SWAPDB_IN_CLUSTER = "ERR SWAPDB is not allowed in cluster mode";
+    MOVE_IN_CLUSTER = "ERR MOVE is not allowed in cluster mode";
+    SORT_BY_IN_CLUSTER = "ERR BY option of SORT denied in Cluster mode when keys formed by the pattern may be in different slots.";
+    SORT_GET_IN_CLUSTER = "ERR GET option of SORT denied in Cluster mode when keys formed by the pattern may be in different slots.";
+    INVALID_SLOT = "ERR Invalid slot";
+    INVALID_SLOT_OR_COUNT = "ERR Invalid slot or number of keys";
+    INVALID_OR_OUT_OF_RANGE_SLOT = "ERR Invalid or out of range slot";
+    FLUSHSLOTS_WITH_KEYS = "ERR DB must be empty to perform CLUSTER FLUSHSLOTS.";
+    RESET_WITH_KEYS = "ERR CLUSTER RESET can't be called with master nodes containing keys";
+    SETSLOT_ACTION = "ERR Invalid CLUSTER SETSLOT action or number of arguments. Try CLUSTER HELP";
+    CONFIG_EPOCH_NOT_ZERO = "ERR Node config epoch is already non-zero";
+    CANNOT_FORGET_MYSELF = "ERR I tried hard but I can't forget myself...";
+    CANNOT_REPLICATE_MYSELF = "ERR Can't replicate myself";
+    FAILOVER_ON_A_MASTER = "ERR You should send CLUSTER FAILOVER to a replica";
+    CONFIG_REWRITE_FORCE_ALL = "ERR CONFIG-REWRITE-FORCE-ALL failed: Bad address";
+    DEBUG_DB_OUT_OF_RANGE = "ERR Out of range database";
+    NOT_A_HASH_TABLE = "ERR The value stored at the specified key is not represented using an hash table";
+    SLOWLOG_COUNT = "ERR count should be greater than or equal to -1";
     NO_KEY_ARGUMENTS = "ERR The command has no key arguments";
     DEFAULT_USER_STAYS = "ERR The 'default' user cannot be removed";
     BLANKS_IN_USERNAME = "ERR Usernames can't contain spaces or null characters";
@@ -156,6 +227,48 @@ errors! {
     CACHING_WITHOUT_TRACKING = "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled";
     CACHING_YES_WITHOUT_OPTIN = "ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode.";
     CACHING_NO_WITHOUT_OPTOUT = "ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode.";
+    NOT_A_HYPERLOGLOG = "WRONGTYPE Key is not a valid HyperLogLog string value.";
+    CORRUPT_HYPERLOGLOG = "INVALIDOBJ Corrupted HLL object detected";
+    HYPERLOGLOG_NOT_SPARSE = "ERR HLL encoding is not sparse";
+    SPECIFIED_KEY_MISSING = "ERR The specified key does not exist";
+    KEY_IS_BUSY = "BUSYKEY Target key name already exists.";
+    BAD_DATA_FORMAT = "ERR Bad data format";
+    PAYLOAD_FOOTER = "ERR DUMP payload version or checksum are wrong";
+    TTL_IS_NEGATIVE = "ERR Invalid TTL value, must be >= 0";
+    IDLETIME_IS_NEGATIVE = "ERR Invalid IDLETIME value, must be >= 0";
+    FREQ_OUT_OF_RANGE = "ERR Invalid FREQ value, must be >= 0 and <= 255";
+    KEY_BESIDE_KEYS = "ERR When using MIGRATE KEYS option, the key argument must be set to the empty string";
+    NO_CONNECTION_TO_TARGET = "IOERR error or timeout writing to target instance";
+    CANNOT_SAVE = "ERR";
+    SAVE_IN_PROGRESS = "ERR Background save already in progress";
+    CANNOT_SHUT_DOWN = "ERR Errors trying to SHUTDOWN. Check logs.";
+    RELOAD_OPTION = "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.";
+    RELOAD_FAILED = "ERR Error trying to load the RDB dump, check server logs.";
+    SORT_NOT_A_DOUBLE = "ERR One or more scores can't be converted into double";
+    LOADAOF_FAILED = "ERR Error trying to load the AOF files, check server logs.";
+    NOT_A_LISTPACK = "ERR Not a listpack encoded object.";
+    NOT_A_QUICKLIST = "ERR Not a quicklist encoded object.";
+    NOT_ON_OR_OFF = "ERR Argument must be ON or OFF";
+    XX_WITH_NX = "ERR XX and NX options at the same time are not compatible";
+    GT_LT_WITH_NX = "ERR GT, LT, and/or NX options at the same time are not compatible";
+    INCR_OF_SEVERAL = "ERR INCR option supports a single increment-element pair";
+    SCORE_IS_NAN = "ERR resulting score is not a number (NaN)";
+    SCORE_BOUND = "ERR min or max is not a float";
+    LEX_BOUND = "ERR min or max not valid string range item";
+    LIMIT_BY_RANK = "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX";
+    WITHSCORES_BY_LEX = "ERR syntax error, WITHSCORES not supported in combination with BYLEX";
+    WEIGHT_NOT_A_FLOAT = "ERR weight value is not a float";
+    RADIUS_NOT_A_NUMBER = "ERR need numeric radius";
+    RADIUS_IS_NEGATIVE = "ERR radius cannot be negative";
+    WIDTH_NOT_A_NUMBER = "ERR need numeric width";
+    HEIGHT_NOT_A_NUMBER = "ERR need numeric height";
+    BOX_IS_NEGATIVE = "ERR height or width cannot be negative";
+    UNKNOWN_UNIT = "ERR unsupported unit provided. please use M, KM, FT, MI";
+    MEMBER_WITHOUT_PLACE = "ERR could not decode requested zset member";
+    GEO_COUNT_NOT_POSITIVE = "ERR COUNT must be > 0";
+    ANY_WITHOUT_COUNT = "ERR the ANY argument requires COUNT argument";
+    GEORADIUS_STORE_WITH = "ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
+    GEOSEARCHSTORE_WITH = "ERR GEOSEARCHSTORE is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
 }
 
 /// `NOPERM User x has no permissions to run the 'get' command`
@@ -219,16 +332,81 @@ pub fn prefix_overlaps(prefix: &[u8], which: &str, other: &[u8]) -> CommandError
     CommandError::worded(text.concat())
 }
 
-/// `ERR Unrecognized REPLCONF option: x`
-pub fn replconf_option(option: &[u8]) -> CommandError {
-    CommandError::worded([b"ERR Unrecognized REPLCONF option: ", c_text(option)].concat())
+/// `ERR Unknown node x`
+pub fn unknown_node(id: &[u8]) -> CommandError {
+    CommandError::worded([b"ERR Unknown node ", c_text(id)].concat())
+}
+
+/// `ERR I don't know about node x`
+pub fn node_not_known(id: &[u8]) -> CommandError {
+    CommandError::worded([b"ERR I don't know about node ", c_text(id)].concat())
+}
+
+/// `ERR I'm not the owner of hash slot 1`
+pub fn not_owner_of_slot(slot: u16) -> CommandError {
+    CommandError::worded(format!("ERR I'm not the owner of hash slot {slot}"))
+}
+
+/// `ERR I'm already the owner of hash slot 1`
+pub fn owner_of_slot(slot: u16) -> CommandError {
+    CommandError::worded(format!("ERR I'm already the owner of hash slot {slot}"))
+}
+
+/// `ERR Slot 1 is already busy`, `ERR Slot 1 is already unassigned`
+pub fn slot_is(slot: u16, owned: bool) -> CommandError {
+    let is = if owned { "busy" } else { "unassigned" };
+    CommandError::worded(format!("ERR Slot {slot} is already {is}"))
+}
+
+/// `ERR Slot 1 specified multiple times`
+pub fn slot_twice(slot: u16) -> CommandError {
+    CommandError::worded(format!("ERR Slot {slot} specified multiple times"))
+}
+
+/// `ERR start slot number 5 is greater than end slot number 1`
+pub fn slots_backwards(first: u16, last: u16) -> CommandError {
+    CommandError::worded(format!(
+        "ERR start slot number {first} is greater than end slot number {last}"
+    ))
+}
+
+/// `ERR Invalid config epoch specified: -1`
+pub fn invalid_config_epoch(epoch: i64) -> CommandError {
+    CommandError::worded(format!("ERR Invalid config epoch specified: {epoch}"))
+}
+
+/// `ERR Invalid base port specified: x`
+pub fn invalid_base_port(port: &[u8]) -> CommandError {
+    CommandError::worded([b"ERR Invalid base port specified: ", c_text(port)].concat())
+}
+
+/// `ERR Invalid bus port specified: x`
+pub fn invalid_bus_port(port: &[u8]) -> CommandError {
+    CommandError::worded([b"ERR Invalid bus port specified: ", c_text(port)].concat())
+}
+
+/// `ERR Invalid node address specified: x:1`
+pub fn invalid_node_address(host: &[u8], port: &[u8]) -> CommandError {
+    let text = b"ERR Invalid node address specified: ";
+    CommandError::worded([text, c_text(host), b":", c_text(port)].concat())
+}
+
+/// `ERR No samples available for event 'x'`
+pub fn no_latency_samples(event: &[u8]) -> CommandError {
+    let text = b"ERR No samples available for event '";
+    CommandError::worded([text, c_text(event), b"'"].concat())
 }
 
 /// `ERR REPLCONF ip-address provided by replica instance is too long: 300 bytes`
-pub fn address_too_long(bytes: usize) -> CommandError {
+pub fn replica_address_too_long(bytes: usize) -> CommandError {
     CommandError::worded(format!(
         "ERR REPLCONF ip-address provided by replica instance is too long: {bytes} bytes"
     ))
+}
+
+/// `ERR Unrecognized REPLCONF option: x`
+pub fn replconf_option(option: &[u8]) -> CommandError {
+    CommandError::worded([b"ERR Unrecognized REPLCONF option: ", c_text(option)].concat())
 }
 
 /// `ERR Unsupported rdb-filter-only option: x`
@@ -320,6 +498,33 @@ pub fn unknown_command<'a>(name: &[u8], args: impl Iterator<Item = &'a [u8]>) ->
     CommandError::worded(text)
 }
 
+/// `NOGROUP No such consumer group 'g' for key name 'k'`
+pub fn no_group(group: &[u8], key: &[u8]) -> CommandError {
+    no_such(&[b"consumer group '", group, b"' for key name '", key, b"'"])
+}
+
+/// `NOGROUP No such key 'k' or consumer group 'g'`
+pub fn no_key_or_group(key: &[u8], group: &[u8]) -> CommandError {
+    no_such(&[b"key '", key, b"' or consumer group '", group, b"'"])
+}
+
+/// `NOGROUP No such key 'k' or consumer group 'g' in XREADGROUP with GROUP option`
+pub fn no_group_to_read(key: &[u8], group: &[u8]) -> CommandError {
+    let option = b"' in XREADGROUP with GROUP option";
+    no_such(&[b"key '", key, b"' or consumer group '", group, option])
+}
+
+fn no_such(words: &[&[u8]]) -> CommandError {
+    let mut text = b"NOGROUP No such ".to_vec();
+    words.iter().for_each(|word| text.extend(c_text(word)));
+    CommandError::worded(text)
+}
+
+/// `ERR Unrecognized XCLAIM option 'x'`
+pub fn unknown_xclaim_option(option: &[u8]) -> CommandError {
+    CommandError::worded([b"ERR Unrecognized XCLAIM option '", c_text(option), b"'"].concat())
+}
+
 /// `ERR value is out of range, value must between 1 and 10`
 pub fn not_between(least: i64, most: i64) -> CommandError {
     CommandError::worded(format!(
@@ -327,9 +532,24 @@ pub fn not_between(least: i64, most: i64) -> CommandError {
     ))
 }
 
+/// `ERR Unknown PFDEBUG subcommand 'x'`
+pub fn unknown_pfdebug(given: &[u8]) -> CommandError {
+    CommandError::worded([b"ERR Unknown PFDEBUG subcommand '", c_text(given), b"'"].concat())
+}
+
+/// `ERR TESTFAILED Too big error. card:10 abserr:2`
+pub fn self_test_failed(reason: &str) -> CommandError {
+    CommandError::worded(format!("ERR TESTFAILED {reason}"))
+}
+
 /// `ERR Unsupported option X`
 pub fn unsupported_option(option: &[u8]) -> CommandError {
     CommandError::worded([b"ERR Unsupported option ", option].concat())
+}
+
+/// `ERR unknown argument: X`
+pub fn unknown_argument(given: &[u8]) -> CommandError {
+    CommandError::worded([b"ERR unknown argument: ", c_text(given)].concat())
 }
 
 /// `ERR wrong number of arguments for 'get' command`
@@ -337,6 +557,32 @@ pub fn wrong_arity(command: &str) -> CommandError {
     CommandError::worded(format!(
         "ERR wrong number of arguments for '{command}' command"
     ))
+}
+
+/// `ERR at least 1 input key is needed for 'zunion' command`
+pub fn no_input_key(command: &str) -> CommandError {
+    CommandError::worded(format!(
+        "ERR at least 1 input key is needed for '{command}' command"
+    ))
+}
+
+/// `ERR invalid longitude,latitude pair 181.000000,0.000000`
+pub fn invalid_place(longitude: f64, latitude: f64) -> CommandError {
+    CommandError::worded(format!(
+        "ERR invalid longitude,latitude pair {longitude:.6},{latitude:.6}"
+    ))
+}
+
+/// `ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for GEOSEARCH`
+pub fn no_center(command: &[u8]) -> CommandError {
+    let text = b"ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for ";
+    CommandError::worded([&text[..], c_text(command)].concat())
+}
+
+/// `ERR exactly one of BYRADIUS and BYBOX can be specified for GEOSEARCH`
+pub fn no_shape(command: &[u8]) -> CommandError {
+    let text = b"ERR exactly one of BYRADIUS and BYBOX can be specified for ";
+    CommandError::worded([&text[..], c_text(command)].concat())
 }
 
 impl From<crate::value::WrongType> for CommandError {

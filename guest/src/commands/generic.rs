@@ -7,7 +7,7 @@ mod tests;
 
 use super::{CommandError, Context, DataHandler, Outcome, error, help, options};
 use crate::config::{Config, MaxmemoryPolicy};
-use crate::keyspace::{Entry, EventClass};
+use crate::keyspace::{Accounting, Entry, EventClass};
 use crate::resp::{Aggregate, Args};
 use crate::value::{Value, glob};
 
@@ -117,6 +117,9 @@ fn copy(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 /// MOVE key db
 fn r#move(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let key = args.at(1);
+    if ctx.config.cluster_enabled {
+        return Err(error::MOVE_IN_CLUSTER);
+    }
     let db = database(ctx, args.at(2))?;
     if db == ctx.db {
         return Err(error::SAME_OBJECT);
@@ -170,19 +173,30 @@ fn renamenx(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 /// DEL key [key ...]
 fn del(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    remove_all(ctx, args, ctx.config.lazyfree_lazy_user_del);
+    Ok(())
+}
+
+fn remove_all(ctx: &mut Context<'_>, args: Args<'_>, lazily: bool) {
     let removed = args
         .from(1)
         .iter()
-        .filter(|key| ctx.keyspace.remove(ctx.db, key))
+        .filter(|key| {
+            if lazily {
+                ctx.keyspace.unlink(ctx.db, key)
+            } else {
+                ctx.keyspace.remove(ctx.db, key)
+            }
+        })
         .count();
     ctx.reply.integer(removed as i64);
-    Ok(())
 }
 
 /// UNLINK key [key ...]
 fn unlink(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     // There is no thread here to leave the work to, and nobody could tell.
-    del(ctx, args)
+    remove_all(ctx, args, true);
+    Ok(())
 }
 
 // ---- looking at keys ---------------------------------------------------------------------------
@@ -228,24 +242,27 @@ fn object_encoding(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 /// OBJECT FREQ key
 fn object_freq(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    if ctx.keyspace.inspect(ctx.db, args.at(2)).is_none() {
+    let (accounting, now_s) = (ctx.keyspace.accounting(), ctx.keyspace.now_s());
+    let Some(entry) = ctx.keyspace.inspect(ctx.db, args.at(2)) else {
         ctx.reply.null();
         return Ok(());
+    };
+    match accounting {
+        Accounting::Recency => return Err(error::NOT_LFU),
+        Accounting::Frequency(pace) => {
+            let frequency = entry.access().frequency(pace, now_s);
+            ctx.reply.integer(frequency.into());
+        }
     }
-    // No policy makes this server count accesses yet, so there is nothing to answer under any.
-    if is_lfu(ctx.config) {
-        Err(error::FREQUENCY_NOT_COUNTED)
-    } else {
-        Err(error::NOT_LFU)
-    }
+    Ok(())
 }
 
 /// OBJECT IDLETIME key
 fn object_idletime(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let now_s = ctx.now_ms() / 1000;
+    let (accounting, now_s) = (ctx.keyspace.accounting(), ctx.now_ms() / 1000);
     match ctx.keyspace.inspect(ctx.db, args.at(2)) {
         None => ctx.reply.null(),
-        Some(_) if is_lfu(ctx.config) => return Err(error::IS_LFU),
+        Some(_) if accounting != Accounting::Recency => return Err(error::IS_LFU),
         Some(entry) => ctx.reply.integer(idle_s(entry, now_s)),
     }
     Ok(())
@@ -298,7 +315,7 @@ fn object_help(ctx: &mut Context<'_>, _args: Args<'_>) -> Outcome {
 
 /// For how many seconds nobody has used an entry.
 pub fn idle_s(entry: &Entry, now_s: i64) -> i64 {
-    (now_s - i64::from(entry.accessed_s())).max(0)
+    entry.access().idle_s(now_s as u32).into()
 }
 
 /// How many users a value would have in Redis. There the numbers below 10000 are made once and
@@ -308,22 +325,17 @@ pub fn refcount(value: &Value, config: &Config) -> i64 {
     let Ok(string) = value.as_string() else {
         return 1;
     };
-    let counts_access = is_lfu(config)
-        || matches!(
-            config.maxmemory_policy,
-            MaxmemoryPolicy::VolatileLru | MaxmemoryPolicy::AllkeysLru
-        );
+    let counts_access = matches!(
+        config.maxmemory_policy,
+        MaxmemoryPolicy::VolatileLru
+            | MaxmemoryPolicy::AllkeysLru
+            | MaxmemoryPolicy::VolatileLfu
+            | MaxmemoryPolicy::AllkeysLfu
+    );
     match string.as_encoded_i64() {
         Some(0..10_000) if config.maxmemory == 0 || !counts_access => SHARED,
         _ => 1,
     }
-}
-
-fn is_lfu(config: &Config) -> bool {
-    matches!(
-        config.maxmemory_policy,
-        MaxmemoryPolicy::VolatileLfu | MaxmemoryPolicy::AllkeysLfu
-    )
 }
 
 // ---- finding keys ------------------------------------------------------------------------------

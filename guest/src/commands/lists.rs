@@ -1,7 +1,8 @@
-//! The list commands, but those that wait. Owns what each of them does to the ends and the middle of
-//! a list; knows nothing of how a list is laid out (`value::list`) nor of what follows a write
+//! The list commands. Owns what each of them does to the ends and the middle of a list; those that
+//! wait are in `blocking`. Knows nothing of how a list is laid out (`value::list`) nor of what follows a write
 //! (`keyspace::Slot`).
 
+mod blocking;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,11 @@ use crate::value::{Item, List, Needle, Value};
 
 /// The commands of this file.
 pub const HANDLERS: &[(&str, DataHandler)] = &[
+    ("blmove", blocking::blmove),
+    ("blmpop", blocking::blmpop),
+    ("blpop", blocking::blpop),
+    ("brpop", blocking::brpop),
+    ("brpoplpush", blocking::brpoplpush),
     ("lindex", lindex),
     ("linsert", linsert),
     ("llen", llen),
@@ -252,39 +258,55 @@ fn end(arg: &[u8]) -> Result<End, CommandError> {
 /// LMPOP numkeys key [key ...] LEFT | RIGHT [COUNT count]
 fn lmpop(ctx: &mut Context, args: Args) -> Outcome {
     let pop = MpopArgs::parse(args.from(1))?;
+    if !mpop(ctx, &pop)? {
+        ctx.reply.null_array();
+    }
+    Ok(())
+}
+
+/// Pops from the first of the lists that is there, and answers; false if none is.
+fn mpop(ctx: &mut Context, pop: &MpopArgs) -> Result<bool, CommandError> {
     for key in pop.keys.iter() {
         let mut slot = ctx.keyspace.write(ctx.db, key);
         if let Some(list) = slot.list()? {
             ctx.reply.array(2);
             ctx.reply.bulk(key);
             let popped = answer_end(ctx.reply, list, pop.end, pop.count);
-            return drop_end(&mut slot, pop.end, popped, fill(ctx.config));
+            drop_end(&mut slot, pop.end, popped, fill(ctx.config))?;
+            return Ok(true);
         }
     }
-    ctx.reply.null_array();
-    Ok(())
+    Ok(false)
 }
 
 // ---- from one list to another ------------------------------------------------------------------
 
 /// LMOVE source destination LEFT | RIGHT LEFT | RIGHT
 fn lmove(ctx: &mut Context, args: Args) -> Outcome {
-    let (from, to) = (end(args.at(3))?, end(args.at(4))?);
-    move_generic(ctx, args, from, to)
+    let ends = [end(args.at(3))?, end(args.at(4))?];
+    move_generic(ctx, args, ends)
 }
 
 /// RPOPLPUSH source destination
 fn rpoplpush(ctx: &mut Context, args: Args) -> Outcome {
-    move_generic(ctx, args, End::Right, End::Left)
+    move_generic(ctx, args, [End::Right, End::Left])
 }
 
-fn move_generic(ctx: &mut Context, args: Args, from: End, to: End) -> Outcome {
+fn move_generic(ctx: &mut Context, args: Args, ends: [End; 2]) -> Outcome {
+    if !move_element(ctx, args, ends)? {
+        ctx.reply.null();
+    }
+    Ok(())
+}
+
+/// Moves an element from one end of a list to one of another, and answers it; false if there is no
+/// such list.
+fn move_element(ctx: &mut Context, args: Args, [from, to]: [End; 2]) -> Result<bool, CommandError> {
     let (source, destination) = (args.at(1), args.at(2));
     let fill = fill(ctx.config);
     let mut slot = ctx.keyspace.write(ctx.db, source);
     let Some(list) = slot.list()? else {
-        ctx.reply.null();
-        return Ok(());
+        return Ok(false);
     };
     let Some(item) = list.peek(from) else {
         unreachable!("no key holds an empty list")
@@ -305,7 +327,7 @@ fn move_generic(ctx: &mut Context, args: Args, from: End, to: End) -> Outcome {
         slot.event(EventClass::LIST, event_of_push(to));
         tell_popped(&mut slot, from, 1);
         ctx.reply.bulk(&element);
-        return Ok(());
+        return Ok(true);
     }
     drop(slot);
     // The element is pushed before it is popped, since that is the order of the events.
@@ -327,7 +349,8 @@ fn move_generic(ctx: &mut Context, args: Args, from: End, to: End) -> Outcome {
     slot.count_changes(0);
     drop(slot);
     ctx.reply.bulk(&element);
-    drop_end(&mut ctx.keyspace.write(ctx.db, source), from, 1, fill)
+    drop_end(&mut ctx.keyspace.write(ctx.db, source), from, 1, fill)?;
+    Ok(true)
 }
 
 // ---- looking -----------------------------------------------------------------------------------

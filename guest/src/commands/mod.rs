@@ -6,6 +6,7 @@
 //! handler runs.
 
 pub mod bitmaps;
+pub mod chance;
 pub mod databases;
 pub mod dump;
 pub mod error;
@@ -28,8 +29,8 @@ mod transcript;
 pub mod wait;
 
 use crate::config::Config;
-use crate::keyspace::Keyspace;
-use crate::resp::{Args, Sink};
+use crate::keyspace::{Keyspace, Telling};
+use crate::resp::{Args, OwnedArgs, Sink};
 use crate::value::Item;
 
 pub use error::CommandError;
@@ -52,7 +53,7 @@ pub struct Context<'a> {
     /// Whether the client may read every key, not only those that the request names.
     pub reads_every_key: bool,
     /// Set by a command that has to wait, instead of a reply.
-    pub wait: Option<Wait>,
+    pub wait: Option<Box<Wait>>,
 }
 
 /// A handler has written its reply, or the error to answer instead. An error comes before the first
@@ -79,6 +80,22 @@ impl Context<'_> {
         } else {
             Err(error::OUT_OF_MEMORY)
         }
+    }
+
+    /// Tells who follows the changes this command instead of the one that runs: one that does the same
+    /// at any time, by any chance.
+    #[inline]
+    pub fn propagate_as(&mut self, words: impl FnOnce(&mut OwnedArgs)) {
+        let db = self.db;
+        self.keyspace.journal.propagation.tell_instead(db, words);
+    }
+
+    /// Tells who follows the changes this command even if it changes nothing.
+    pub fn propagate_anyway(&mut self) {
+        self.keyspace
+            .journal
+            .propagation
+            .set_telling(Telling::Anyway);
     }
 
     /// The time of this command, in milliseconds since the Unix epoch.

@@ -102,18 +102,31 @@ pub fn scan_count(arg: &[u8]) -> Result<usize, CommandError> {
     }
 }
 
-/// `[MATCH pattern] [COUNT count]` of the commands that scan one key's members.
+/// `[MATCH pattern] [COUNT count]` of the commands that scan one key's members, and the `[NOVALUES]`
+/// of HSCAN.
 pub struct ScanOptions<'a> {
     /// How many members to look at.
     pub count: usize,
+    /// Whether fields are answered with their values.
+    pub values: bool,
     pattern: Option<&'a [u8]>,
 }
 
 impl<'a> ScanOptions<'a> {
     /// Options to the end of `args`.
     pub fn parse(args: Args<'a>) -> Result<Self, CommandError> {
+        Self::parse_all(args, false)
+    }
+
+    /// Options of HSCAN to the end of `args`.
+    pub fn parse_of_hash(args: Args<'a>) -> Result<Self, CommandError> {
+        Self::parse_all(args, true)
+    }
+
+    fn parse_all(args: Args<'a>, of_hash: bool) -> Result<Self, CommandError> {
         let mut scan = ScanOptions {
             count: 10,
+            values: true,
             pattern: None,
         };
         let mut at = 0;
@@ -122,6 +135,11 @@ impl<'a> ScanOptions<'a> {
                 Some(count) if is(option, "COUNT") => scan.count = scan_count(count)?,
                 Some(pattern) if is(option, "MATCH") => {
                     scan.pattern = (pattern != b"*").then_some(pattern);
+                }
+                _ if is(option, "NOVALUES") && of_hash => {
+                    scan.values = false;
+                    at += 1;
+                    continue;
                 }
                 _ if is(option, "NOVALUES") => return Err(error::NOVALUES_WITHOUT_HASH),
                 _ => return Err(error::SYNTAX),
@@ -139,16 +157,20 @@ impl<'a> ScanOptions<'a> {
 }
 
 /// A cursor of the SCAN family, or `ERR invalid cursor`.
+pub fn cursor(arg: &[u8]) -> Result<u64, CommandError> {
+    unsigned(c_text(arg)).ok_or(error::INVALID_CURSOR)
+}
+
+/// A number of 64 bits without a sign.
 ///
 /// Redis falls back on C's strtoull where its own parser fails: blanks, a sign and zeros in front
 /// are taken, and `-05` is 5 below 2^64. Only `-5`, which its own parser reads, is refused.
-pub fn cursor(arg: &[u8]) -> Result<u64, CommandError> {
-    let text = c_text(arg);
+#[inline]
+pub fn unsigned(text: &[u8]) -> Option<u64> {
     match parse_i64(text) {
-        Some(cursor) => u64::try_from(cursor).ok(),
+        Some(number) => u64::try_from(number).ok(),
         None => wrapped_u64(text.trim_ascii_start()),
     }
-    .ok_or(error::INVALID_CURSOR)
 }
 
 fn wrapped_u64(text: &[u8]) -> Option<u64> {
@@ -189,6 +211,21 @@ pub enum Since {
     Now,
     /// EXAT, PXAT, EXPIREAT, PEXPIREAT.
     Epoch,
+}
+
+/// What the time is counted in, and from when, that follows EX, PX, EXAT or PXAT.
+pub fn counted_in(option: &[u8]) -> Option<(Unit, Since)> {
+    if is(option, "EX") {
+        Some((Unit::Seconds, Since::Now))
+    } else if is(option, "PX") {
+        Some((Unit::Milliseconds, Since::Now))
+    } else if is(option, "EXAT") {
+        Some((Unit::Seconds, Since::Epoch))
+    } else if is(option, "PXAT") {
+        Some((Unit::Milliseconds, Since::Epoch))
+    } else {
+        None
+    }
 }
 
 /// A time as a client gives it, not yet looked at.
@@ -273,18 +310,8 @@ impl<'a> Expiry<'a> {
             AlsoTakes::Keep if is(option, "KEEPTTL") => Expiry::Keep,
             AlsoTakes::Persist if is(option, "PERSIST") => Expiry::Persist,
             _ => {
-                let (unit, since) = if is(option, "EX") {
-                    (Unit::Seconds, Since::Now)
-                } else if is(option, "PX") {
-                    (Unit::Milliseconds, Since::Now)
-                } else if is(option, "EXAT") {
-                    (Unit::Seconds, Since::Epoch)
-                } else if is(option, "PXAT") {
-                    (Unit::Milliseconds, Since::Epoch)
-                } else {
-                    return false;
-                };
-                let Some(text) = args.get(*index + 1) else {
+                let (Some((unit, since)), Some(text)) = (counted_in(option), args.get(*index + 1))
+                else {
                     return false;
                 };
                 Expiry::At(When { text, unit, since })

@@ -6,14 +6,13 @@ mod combining;
 #[cfg(test)]
 mod tests;
 
-use hashbrown::HashTable;
-
+use super::chance::{self, choose};
 use super::options::{self, ScanOptions};
 use super::{Context, DataHandler, Outcome, bulk_item, error};
 use crate::config::Config;
-use crate::keyspace::EventClass;
+use crate::keyspace::{EventClass, Slot};
 use crate::resp::{Aggregate, Args, Sink};
-use crate::value::hash::spread;
+use crate::value::hash::Seed;
 use crate::value::set::SetLimits;
 use crate::value::{Item, Needle, Set, Value};
 
@@ -241,16 +240,6 @@ fn sscan(ctx: &mut Context, args: Args) -> Outcome {
 
 // ---- members at random -------------------------------------------------------------------------
 
-/// `count` of the positions below `len`, in order, each choice as likely as any other.
-fn choose(rng: &mut fastrand::Rng, len: usize, count: usize) -> impl Iterator<Item = usize> {
-    let mut wanted = count.min(len);
-    (0..len).filter(move |position| {
-        let chosen = wanted > 0 && rng.usize(0..len - position) < wanted;
-        wanted -= usize::from(chosen);
-        chosen
-    })
-}
-
 /// Answers the members at positions that are in order.
 fn answer_positions(reply: &mut dyn Sink, set: &Set, positions: impl Iterator<Item = usize>) {
     let mut positions = positions.peekable();
@@ -282,6 +271,11 @@ fn spop(ctx: &mut Context, args: Args) -> Outcome {
         (Some(set), _) => set.len(),
     };
     slot.event(EventClass::SET, "spop");
+    let before = if slot.is_followed() {
+        slot.set()?.cloned()
+    } else {
+        None
+    };
     let Some(count) = count else {
         if let Some(set) = slot.set_mut()? {
             let position = ctx.rng.usize(0..len);
@@ -290,7 +284,7 @@ fn spop(ctx: &mut Context, args: Args) -> Outcome {
             }
             set.remove_at(position);
         }
-        return Ok(());
+        return tell_popped(&mut slot, args.at(1), before, &seed);
     };
     let count = usize::try_from(count).map_or(len, |count| count.min(len));
     slot.count_changes(count);
@@ -300,6 +294,7 @@ fn spop(ctx: &mut Context, args: Args) -> Outcome {
         if let Some(Value::Set(set)) = slot.remove() {
             answer_set(ctx.reply, Aggregate::Set, &set);
         }
+        slot.propagate_removal(ctx.config.lazyfree_lazy_server_del);
         slot.event(EventClass::GENERIC, "del");
         return Ok(());
     }
@@ -337,6 +332,30 @@ fn spop(ctx: &mut Context, args: Args) -> Outcome {
         for position in positions.into_iter().rev() {
             set.remove_at(position);
         }
+    }
+    tell_popped(&mut slot, args.at(1), before, &seed)
+}
+
+/// Tells who follows which members have gone: those that were there `before`, and are not any more.
+fn tell_popped(slot: &mut Slot, key: &[u8], before: Option<Set>, seed: &Seed) -> Outcome {
+    /// So many members are named in one command.
+    const MOST: usize = 1024;
+    let Some(before) = before else {
+        return Ok(());
+    };
+    let left = slot.set()?.cloned().unwrap_or_else(Set::packed);
+    let gone: Vec<Item> = before
+        .items()
+        .filter(|item| !left.contains(&Needle::new(&item.bytes()), seed))
+        .collect();
+    for members in gone.chunks(MOST) {
+        slot.propagate_as(|command| {
+            command.push(b"SREM");
+            command.push(key);
+            members
+                .iter()
+                .for_each(|member| command.push(&member.bytes()));
+        });
     }
     Ok(())
 }
@@ -415,19 +434,9 @@ fn answer_different(reply: &mut dyn Sink, rng: &mut fastrand::Rng, set: &Set, co
     if !set.is_table() || count > len / 3 {
         return answer_positions(reply, set, choose(rng, len, count));
     }
-    // Few of many: what was met before is passed over, which happens seldom enough.
-    let hash = |position: &usize| spread((*position as u32).wrapping_mul(0x9e37_79b1));
-    let mut met: HashTable<usize> = HashTable::with_capacity(count);
-    while met.len() < count {
-        let position = rng.usize(0..len);
-        if met
-            .find(hash(&position), |other| *other == position)
-            .is_none()
-        {
-            met.insert_unique(hash(&position), position, hash);
-            if let Some(item) = set.get(position) {
-                bulk_item(reply, item);
-            }
+    for position in chance::few(rng, len, count) {
+        if let Some(item) = set.get(position) {
+            bulk_item(reply, item);
         }
     }
 }

@@ -53,6 +53,8 @@ struct SetArgs<'a> {
     expiry: Expiry<'a>,
     /// Answer what was there before, instead of whether it was replaced.
     get: bool,
+    /// The request, if it is a SET with options.
+    words: Option<Args<'a>>,
 }
 
 impl<'a> SetArgs<'a> {
@@ -63,11 +65,13 @@ impl<'a> SetArgs<'a> {
             condition: None,
             expiry: Expiry::Unsaid,
             get: false,
+            words: None,
         }
     }
 
     fn parse(args: Args<'a>) -> Result<Self, CommandError> {
         let mut set = SetArgs::new(args.at(1), args.at(2));
+        set.words = Some(args);
         let mut index = 3;
         while let Some(option) = args.get(index) {
             if set.expiry.take(args, &mut index, AlsoTakes::Keep) {
@@ -126,6 +130,9 @@ fn set_generic(ctx: &mut Context, set: &SetArgs, command: &str) -> Result<SetRes
     if set.expiry == Expiry::Unsaid {
         slot.persist();
     }
+    if slot.is_followed() {
+        tell(&mut slot, set, deadline_ms);
+    }
     slot.event(EventClass::STRING, "set");
     if let Some(deadline_ms) = deadline_ms {
         // A time that is past deletes nothing here. Redis stores the key all the same, tells `set`
@@ -137,6 +144,38 @@ fn set_generic(ctx: &mut Context, set: &SetArgs, command: &str) -> Result<SetRes
         slot.event(EventClass::GENERIC, "expire");
     }
     Ok(answered(SetResult::Stored))
+}
+
+/// Tells who follows what a SET, or one of its kin, has done.
+fn tell(slot: &mut Slot, set: &SetArgs, deadline_ms: Option<i64>) {
+    let is_absolute = matches!(
+        set.expiry,
+        Expiry::At(When {
+            unit: Unit::Milliseconds,
+            since: Since::Epoch,
+            ..
+        })
+    );
+    match (deadline_ms, set.words) {
+        (Some(at_ms), _) if !is_absolute => slot.propagate_as(|command| {
+            for word in [b"SET", set.key, set.value, b"PXAT"] {
+                command.push(word);
+            }
+            command.push_integer(at_ms);
+        }),
+        (None, Some(words)) if set.get => slot.propagate_as(|command| {
+            let is_get = |(at, word): &(usize, &[u8])| *at > 2 && options::is(word, "GET");
+            for (_, word) in words.iter().enumerate().filter(|word| !is_get(word)) {
+                command.push(word);
+            }
+        }),
+        (None, None) if set.get => slot.propagate_as(|command| {
+            for word in [b"SET", set.key, set.value] {
+                command.push(word);
+            }
+        }),
+        _ => {}
+    }
 }
 
 /// Stores a string in whatever the key held, in the same memory where it fits. When the key expires
@@ -213,6 +252,7 @@ fn getdel(ctx: &mut Context, args: Args) -> Outcome {
     };
     ctx.reply.bulk(&old.bytes());
     slot.remove();
+    slot.propagate_removal(false);
     slot.event(EventClass::GENERIC, "del");
     Ok(())
 }
@@ -243,13 +283,23 @@ fn getex(ctx: &mut Context, args: Args) -> Outcome {
     match deadline_ms {
         Some(deadline_ms) if deadline_ms <= now_ms => {
             slot.remove();
+            slot.propagate_removal(ctx.config.lazyfree_lazy_expire);
             slot.event(EventClass::GENERIC, "del");
         }
         Some(deadline_ms) => {
             slot.expire_at_ms(deadline_ms);
+            slot.propagate_as(|command| {
+                command.push(b"PEXPIREAT");
+                command.push(args.at(1));
+                command.push_integer(deadline_ms);
+            });
             slot.event(EventClass::GENERIC, "expire");
         }
         None if expiry == Expiry::Persist && slot.persist() => {
+            slot.propagate_as(|command| {
+                command.push(b"PERSIST");
+                command.push(args.at(1));
+            });
             slot.event(EventClass::GENERIC, "persist");
         }
         None => {}
@@ -373,6 +423,11 @@ fn incrbyfloat(ctx: &mut Context, args: Args) -> Outcome {
     let text = sum.format_human();
     // Never `int`, even for a whole number.
     slot.put_keeping_expiry(StringValue::plain(&text));
+    slot.propagate_as(|command| {
+        for word in [b"SET", args.at(1), &text, b"KEEPTTL"] {
+            command.push(word);
+        }
+    });
     slot.event(EventClass::STRING, "incrbyfloat");
     ctx.reply.bulk(&text);
     Ok(())

@@ -7,7 +7,7 @@ mod name_hash;
 
 use name_hash::Digest;
 
-pub use keys::{KeyRef, KeysError, keys_of};
+pub use keys::{KeyRef, KeysError, keys_of, places_of};
 
 include!(concat!(env!("OUT_DIR"), "/commands.rs"));
 
@@ -97,18 +97,29 @@ impl CommandSpec {
     }
 }
 
+/// What is compared of each name that can be looked up.
+static DIGESTS: [Digest; PARENTS] = {
+    let mut digests = [Digest::of(b""); PARENTS];
+    let mut id = 0;
+    while id < PARENTS {
+        digests[id] = Digest::of(COMMANDS[id].name.as_bytes());
+        id += 1;
+    }
+    digests
+};
+
 /// The command of that name, in either case; no subcommand.
 #[inline]
 pub fn lookup(name: &[u8]) -> Option<&'static CommandSpec> {
     let digest = Digest::of(name);
     let mut slot = digest.slot(MULTIPLIER);
     loop {
-        let spec = COMMANDS.get((SLOTS[slot] as usize).checked_sub(1)?)?;
-        let known = spec.name.as_bytes();
-        if Digest::of(known) == digest
-            && (name.len() <= Digest::WHOLE || known.eq_ignore_ascii_case(name))
-        {
-            return Some(spec);
+        let id = (SLOTS[slot] as usize).checked_sub(1)?;
+        if DIGESTS[id] == digest {
+            let spec = &COMMANDS[id];
+            if name.len() <= Digest::WHOLE || spec.name.as_bytes().eq_ignore_ascii_case(name) {
+                return Some(spec);
+            }
         }
         slot = (slot + 1) % SLOTS.len();
     }

@@ -1,8 +1,8 @@
 //! For tests: commands run one after the other, each with what it answered, counted and told.
 
 use super::{
-    Context, databases, dump, generic, geo, hashes, hyperloglog, lists, sets, sort, sorted_sets,
-    streams, strings,
+    Context, Wait, databases, dump, generic, geo, hashes, hyperloglog, lists, sets, sort,
+    sorted_sets, streams, strings,
 };
 use crate::config::Config;
 use crate::keyspace::{EventClass, Keyspace};
@@ -67,13 +67,22 @@ fn counts_of(keyspace: &Keyspace) -> [u64; 3] {
 
 /// The reply without its last line break; those within are shown as blanks.
 pub fn answer(keyspace: &mut Keyspace, command: &str) -> String {
+    run(keyspace, command, false).0
+}
+
+/// What a client waits for that can wait, if the command finds nothing.
+pub fn waits(keyspace: &mut Keyspace, command: &str) -> Option<Wait> {
+    run(keyspace, command, true).1
+}
+
+fn run(keyspace: &mut Keyspace, command: &str, may_wait: bool) -> (String, Option<Wait>) {
     let args: OwnedArgs = command.split(' ').map(str::as_bytes).collect();
     let mut words = command.split(' ').map(str::to_lowercase);
     let mut name = words.next().unwrap_or_default();
-    if name == "object" {
+    if ["object", "xgroup", "xinfo"].contains(&&*name) {
         name = format!("{name}|{}", words.next().unwrap_or_default());
     }
-    let run = [
+    let handler = [
         databases::HANDLERS,
         dump::HANDLERS,
         generic::HANDLERS,
@@ -102,14 +111,17 @@ pub fn answer(keyspace: &mut Keyspace, command: &str) -> String {
         reply: &mut wire,
         config: &config,
         rng: &mut rng,
-        may_wait: false,
+        may_wait,
         reads_every_key: true,
         wait: None,
     };
-    match run(&mut ctx, args.as_args()) {
+    let outcome = handler(&mut ctx, args.as_args());
+    let wait = ctx.wait.take();
+    let reply = match outcome {
         Ok(()) => String::from_utf8_lossy(&wire.take())
             .trim_end()
             .replace("\r\n", " "),
         Err(error) => format!("-{}", String::from_utf8_lossy(error.text())),
-    }
+    };
+    (reply, wait.map(|wait| *wait))
 }

@@ -9,26 +9,34 @@ use crate::resp::Sink;
 use crate::value::Value;
 use crate::value::number::parse_i64;
 
-/// What is answered where waiting was in vain, or is not possible.
+/// What is answered where waiting is not possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nothing {
     /// A null, as BLMOVE.
     Null,
     /// A null array, as BLPOP.
     NullArray,
-    /// The number 0, as WAIT.
-    Zero,
+    /// A number, as WAIT.
+    Number(i64),
     /// Two zeros, as WAITAOF.
     TwoZeros,
 }
 
 impl Nothing {
-    /// Writes the reply of who waited in vain.
+    /// Writes the reply of who waited and got nothing: to any command that waits for keys a null array.
+    pub fn write_in_vain(self, reply: &mut dyn Sink) {
+        match self {
+            Nothing::Null | Nothing::NullArray => reply.null_array(),
+            Nothing::Number(_) | Nothing::TwoZeros => self.write(reply),
+        }
+    }
+
+    /// Writes that there is nothing.
     pub fn write(self, reply: &mut dyn Sink) {
         match self {
             Nothing::Null => reply.null(),
             Nothing::NullArray => reply.null_array(),
-            Nothing::Zero => reply.integer(0),
+            Nothing::Number(number) => reply.integer(number),
             Nothing::TwoZeros => {
                 reply.array(2);
                 reply.integer(0);
@@ -76,7 +84,8 @@ pub struct Wait {
     pub wakes_when_gone: bool,
     /// Until when, in microseconds since the Unix epoch; for ever without it.
     pub until_us: Option<u64>,
-    /// What is answered then.
+    /// What is answered where nobody can wait. One who waited in vain gets a null array, whatever the
+    /// command.
     pub nothing: Nothing,
     /// Arguments that mean something else when they are run again: their index and what stands
     /// there then (XREAD's `$`).
@@ -87,7 +96,7 @@ impl Context<'_> {
     /// Waits, or where nobody can (in a transaction, in a script) answers that there is nothing.
     pub fn wait_for(&mut self, wait: Wait) {
         if self.may_wait {
-            self.wait = Some(wait);
+            self.wait = Some(Box::new(wait));
         } else {
             wait.nothing.write(self.reply);
         }
@@ -95,13 +104,8 @@ impl Context<'_> {
 
     /// The end of a wait of so many seconds, with a fraction; `None` for 0, which is for ever.
     pub fn timeout_s(&self, arg: &[u8]) -> Result<Option<u64>, CommandError> {
-        let seconds = options::double(arg).map_err(|_| error::TIMEOUT_NOT_A_FLOAT)?;
-        let ms = (seconds * 1000.0).ceil();
-        // The first double beyond 64 bits.
-        if ms >= 9_223_372_036_854_775_808.0 {
-            return Err(error::TIMEOUT_OUT_OF_RANGE);
-        }
-        self.timeout(ms as i64)
+        let seconds = options::long_double(arg).map_err(|_| error::TIMEOUT_NOT_A_FLOAT)?;
+        self.timeout(seconds.to_ms().ok_or(error::TIMEOUT_OUT_OF_RANGE)?)
     }
 
     /// The end of a wait of so many milliseconds; `None` for 0, which is for ever.

@@ -13,8 +13,8 @@ use crate::resp::split_words;
 use crate::value::glob;
 
 pub use kinds::{
-    AppendFsync, KeyspaceEvents, LogLevel, MaxmemoryPolicy, OutputLimit, Percentiles, Protected,
-    PubsubDefault, ReplicaOf, SanitizePayload, SavePoint, SavePoints, Text, Words,
+    AppendFsync, EndpointType, KeyspaceEvents, LogLevel, MaxmemoryPolicy, OutputLimit, Percentiles,
+    Protected, PubsubDefault, ReplicaOf, SanitizePayload, SavePoint, SavePoints, Text, Words,
 };
 pub use parameters::Config;
 
@@ -102,13 +102,20 @@ impl Config {
                 }
                 continue;
             }
-            for known in every_name().filter(|known| !known.parameter.flags.hidden) {
+            for known in every_name().filter(|known| self.is_listed(known.parameter)) {
                 if glob::matches(pattern, known.name.as_bytes(), true) {
                     add(&mut found, Cow::Borrowed(known.name.as_bytes()), known);
                 }
             }
         }
         found
+    }
+
+    /// True if CONFIG GET shows it among others.
+    fn is_listed(&self, parameter: &Parameter) -> bool {
+        let flags = parameter.flags;
+        let is_set = || self.printed(parameter) != Config::default().printed(parameter);
+        !flags.hidden && (!flags.own || is_set())
     }
 
     /// Applies what redis.conf and the command line say, in order. A value of several words is
@@ -428,6 +435,15 @@ mod tests {
                 .as_ref(),
             b"Watchdog-period"
         );
+    }
+
+    #[test]
+    fn a_parameter_that_redis_lacks_is_listed_once_it_is_set() {
+        let mut config = Config::default();
+        assert_eq!(printed(&config, "max-keys"), "0");
+        assert!(config.matching([b"max-k*".as_slice()]).is_empty());
+        set(&mut config, &[("max-keys", "100")]).expect("a number");
+        assert_eq!(config.matching([b"max-k*".as_slice()]).len(), 1);
     }
 
     #[test]

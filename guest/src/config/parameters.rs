@@ -24,6 +24,8 @@ pub(super) struct Flags {
     pub protected: bool,
     /// Its value is several words.
     pub many_words: bool,
+    /// Redis does not have it: CONFIG GET shows it among others only once it is set.
+    pub own: bool,
 }
 
 /// What follows when CONFIG SET has given a parameter another value.
@@ -165,7 +167,7 @@ macro_rules! parameters {
             alias: or_none!($($alias)?),
             flags: Flags {
                 $($($flag: true,)*)?
-                ..Flags { immutable: false, sensitive: false, hidden: false, protected: false, many_words: false }
+                ..Flags { immutable: false, sensitive: false, hidden: false, protected: false, many_words: false, own: false }
             },
             effect: or_no_effect!($($effect)?),
             assign: |config, words| {
@@ -223,6 +225,7 @@ parameters! {
     "maxmemory-policy" => maxmemory_policy: MaxmemoryPolicy = MaxmemoryPolicy::NoEviction;
     "maxmemory-samples" => maxmemory_samples: i32 = 5, in number(1, 64);
     "maxmemory-eviction-tenacity" => maxmemory_eviction_tenacity: i32 = 10, in number(0, 100);
+    "max-keys" [own] => max_keys: u64 = 0, in number(0, LONG);
     "lfu-log-factor" => lfu_log_factor: i32 = 10, in number(0, INT);
     "lfu-decay-time" => lfu_decay_time: i32 = 1, in number(0, INT);
     "active-expire-effort" => active_expire_effort: i32 = 1, in number(1, 10);

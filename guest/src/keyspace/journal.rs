@@ -5,6 +5,7 @@ use std::ops::BitOr;
 
 use hashbrown::HashTable;
 
+use super::Propagation;
 use crate::value::hash::spread;
 
 /// The classes of keyspace events, as the letters of `notify-keyspace-events`.
@@ -71,8 +72,8 @@ pub struct Event {
 pub enum Cause {
     /// A command wrote to it.
     Write,
-    /// Nobody did: its time was up.
-    Expiry,
+    /// Nobody did: its time was up, or that of a field, or there was no room for it.
+    Itself,
     /// All of its database was emptied, or exchanged for another.
     Database,
 }
@@ -181,8 +182,13 @@ pub struct Journal {
     pub events: Vec<Event>,
     /// Wanted keys that changed, in order.
     pub changes: Vec<Change>,
+    /// Keys, with their database, that nobody sees changed, but that who waits for them has to look at
+    /// again (a stream lost a group).
+    pub stirred: Vec<(usize, Box<[u8]>)>,
     /// Databases were emptied, for who keeps copies of their keys.
     pub flushed: bool,
+    /// Changes as commands, for who follows them.
+    pub propagation: Propagation,
     /// Changes since the start: INFO's `rdb_changes_since_last_save`.
     pub dirty: u64,
 }
@@ -191,7 +197,10 @@ impl Journal {
     /// True if there is nothing to read.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.changes.is_empty() && !self.flushed
+        self.events.is_empty()
+            && self.changes.is_empty()
+            && self.stirred.is_empty()
+            && !self.flushed
     }
 
     #[inline]
@@ -212,10 +221,10 @@ impl Journal {
         self.change(db, hash, key, Cause::Write);
     }
 
-    /// The time of a key was up.
+    /// A key changed, or went, though no command wrote to it.
     #[inline]
-    pub(super) fn expired(&mut self, db: usize, hash: u32, key: &[u8]) {
-        self.change(db, hash, key, Cause::Expiry);
+    pub(super) fn changed_itself(&mut self, db: usize, hash: u32, key: &[u8]) {
+        self.change(db, hash, key, Cause::Itself);
     }
 
     #[inline]
@@ -223,6 +232,13 @@ impl Journal {
         if !self.interest.is_empty() && self.interest.has(db, hash, key) {
             let key = key.into();
             self.changes.push(Change { db, key, cause });
+        }
+    }
+
+    #[inline]
+    pub(super) fn stirred(&mut self, db: usize, hash: u32, key: &[u8]) {
+        if !self.interest.is_empty() && self.interest.has(db, hash, key) {
+            self.stirred.push((db, key.into()));
         }
     }
 }

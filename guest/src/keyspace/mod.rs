@@ -1,19 +1,33 @@
 //! The keyspace: databases, expiry, memory, and the guard through which every write goes. Knows no
 //! client and no protocol.
 
+mod access;
+mod eviction;
+#[cfg(test)]
+mod field_tests;
 mod journal;
+mod propagation;
+mod recency;
+mod restoring;
 mod slot;
 mod table;
 
+pub use access::{Access, Accounting, Pace};
+pub use eviction::Candidates;
 pub use journal::{Cause, Change, Event, EventClass, Journal};
+pub use propagation::{Propagation, Telling, Told};
+pub use restoring::Restored;
 pub use slot::Slot;
 pub use table::Entry;
 
-use table::Table;
+use table::{Due, Table};
 
 use crate::value::Value;
 use crate::value::dense::Keyed as _;
 use crate::value::hash::Seed;
+
+/// A value of more allocations than this is left to another thread to free, where one may.
+const LAZY_ALLOCATIONS: usize = 64;
 
 /// Counters that INFO shows.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +38,12 @@ pub struct KeyspaceStats {
     pub misses: u64,
     /// Keys gone because their time was up.
     pub expired: u64,
+    /// Fields of hashes gone because their time was up.
+    pub expired_fields: u64,
+    /// Keys gone to make room.
+    pub evicted: u64,
+    /// Values that Redis would have left to another thread to free.
+    pub freed_lazily: u64,
 }
 
 /// What one SCAN step found.
@@ -48,6 +68,12 @@ pub struct Keyspace {
     expiring: bool,
     /// Whether reads mark keys as accessed (`CLIENT NO-TOUCH`).
     touching: bool,
+    /// What is remembered of accesses.
+    accounting: Accounting,
+    /// Whether the exact order of last use is kept.
+    in_order: bool,
+    /// Whether an access makes a counter grow.
+    rng: fastrand::Rng,
     /// What happened since the gate last looked.
     pub journal: Journal,
     /// Counters.
@@ -67,6 +93,10 @@ impl Keyspace {
             active_expiry: true,
             expiring: true,
             touching: true,
+            accounting: Accounting::default(),
+            in_order: false,
+            // Another sequence than the one that hashing begins with.
+            rng: fastrand::Rng::with_seed(!seed),
             journal: Journal::default(),
             stats: KeyspaceStats::default(),
         }
@@ -85,8 +115,9 @@ impl Keyspace {
         (self.now_us / 1000) as i64
     }
 
+    /// Seconds since the Unix epoch.
     #[inline]
-    fn now_s(&self) -> u32 {
+    pub fn now_s(&self) -> u32 {
         (self.now_us / 1_000_000) as u32
     }
 
@@ -95,23 +126,27 @@ impl Keyspace {
         self.now_us = self.now_us.max(now_us);
     }
 
-    /// Removes every key whose time is up, the earliest deadline first.
+    /// Removes every key and every field of a hash whose time is up, the earliest deadline first.
+    /// A step that comes late does and tells the same as several that come in time.
     pub fn expire_due(&mut self) {
         if !self.active_expiry || !self.expiring {
             return;
         }
         let now_ms = self.now_ms();
         for db in 0..self.databases.len() {
-            while let Some((at_ms, position)) = self.databases[db].next_deadline() {
+            while let Some((at_ms, due)) = self.databases[db].next_deadline() {
                 if at_ms > now_ms {
                     break;
                 }
-                self.expire_at(db, position);
+                match due {
+                    Due::Key(position) => self.expire_at(db, position),
+                    Due::Fields(position) => self.expire_fields_at(db, position, at_ms),
+                }
             }
         }
     }
 
-    /// The earliest deadline of all keys, in milliseconds since the Unix epoch.
+    /// The earliest deadline of all keys and fields, in milliseconds since the Unix epoch.
     pub fn next_deadline_ms(&self) -> Option<i64> {
         if !self.active_expiry || !self.expiring {
             return None;
@@ -139,13 +174,57 @@ impl Keyspace {
         self.touching = on;
     }
 
+    /// Says what is to be remembered of accesses from now on.
+    pub fn set_accounting(&mut self, accounting: Accounting) {
+        self.accounting = accounting;
+    }
+
+    /// What is remembered of accesses.
+    pub fn accounting(&self) -> Accounting {
+        self.accounting
+    }
+
+    #[inline]
+    fn touch(&mut self, db: usize, position: usize) {
+        if self.touching {
+            let (accounting, now_s) = (self.accounting, self.now_s());
+            let rng = &mut self.rng;
+            self.databases[db].touch(position, |access| access.again(accounting, now_s, rng));
+        }
+    }
+
     fn expire_at(&mut self, db: usize, position: usize) {
         let entry = self.databases[db].entry(position);
         let (hash, key): (u32, Box<[u8]>) = (entry.hash(), entry.key().into());
         self.databases[db].remove(position);
         self.stats.expired += 1;
-        self.journal.expired(db, hash, &key);
+        let unlinked = self.journal.propagation.unlinks_expired;
+        self.journal.propagation.gone(db, &key, unlinked);
+        self.journal.changed_itself(db, hash, &key);
         self.journal.event(EventClass::EXPIRED, "expired", db, &key);
+    }
+
+    /// Removes the fields of the hash at a position that are due until then, and the key with the
+    /// last of them.
+    fn expire_fields_at(&mut self, db: usize, position: usize, until_ms: i64) {
+        let table = &mut self.databases[db];
+        let entry = table.entry(position);
+        let (hash, key): (u32, Box<[u8]>) = (entry.hash(), entry.key().into());
+        let Value::Hash(fields) = table.value_mut(position) else {
+            return;
+        };
+        self.stats.expired_fields += fields.remove_due(until_ms) as u64;
+        let is_empty = fields.is_empty();
+        if is_empty {
+            table.remove(position);
+        } else {
+            table.schedule(position);
+        }
+        self.journal.changed_itself(db, hash, &key);
+        self.journal.event(EventClass::HASH, "hexpired", db, &key);
+        if is_empty {
+            self.journal.event(EventClass::GENERIC, "del", db, &key);
+        }
     }
 
     // ---- memory
@@ -184,6 +263,11 @@ impl Keyspace {
         self.databases[db].expiring()
     }
 
+    /// How many hashes of a database have fields that expire.
+    pub fn with_expiring_fields(&self, db: usize) -> usize {
+        self.databases[db].with_expiring_fields()
+    }
+
     /// How long the keys of a database that expire have left, on average, in milliseconds.
     pub fn average_ttl_ms(&self, db: usize) -> i64 {
         self.databases[db]
@@ -198,10 +282,7 @@ impl Keyspace {
         match self.live(db, key) {
             Some(position) => {
                 self.stats.hits += 1;
-                if self.touching {
-                    let now_s = self.now_s();
-                    self.databases[db].touch(position, now_s);
-                }
+                self.touch(db, position);
                 Some(self.databases[db].entry(position).value())
             }
             None => {
@@ -284,12 +365,16 @@ impl Keyspace {
 
     /// All entries of a database whose time is not up, in no particular order.
     pub fn entries(&self, db: usize) -> impl Iterator<Item = &Entry> {
+        self.records(db).map(|(entry, _)| entry)
+    }
+
+    /// All entries of a database whose time is not up, with when they expire.
+    pub fn records(&self, db: usize) -> impl Iterator<Item = (&Entry, Option<i64>)> {
         let (table, now_ms) = (&self.databases[db], self.now_ms());
         (0..table.len()).filter_map(move |position| {
-            let live = table
-                .deadline_ms(position)
-                .is_none_or(|at_ms| at_ms > now_ms);
-            live.then(|| table.entry(position))
+            let deadline_ms = table.deadline_ms(position);
+            let live = deadline_ms.is_none_or(|at_ms| at_ms > now_ms);
+            live.then(|| (table.entry(position), deadline_ms))
         })
     }
 
@@ -388,6 +473,15 @@ impl Keyspace {
         existed
     }
 
+    /// As [`Keyspace::remove`], and counts a value that Redis would leave to another thread to free.
+    pub fn unlink(&mut self, db: usize, key: &[u8]) -> bool {
+        let is_much = self
+            .value(db, key)
+            .is_some_and(|value| value.allocations() > LAZY_ALLOCATIONS);
+        self.stats.freed_lazily += u64::from(is_much);
+        self.remove(db, key)
+    }
+
     /// Moves what a key holds to another key, another database or both, over whatever is there; its
     /// deadline goes with it. Tells `events` of the two keys, the old one first, and counts as one
     /// change. False if there is no such key.
@@ -398,7 +492,7 @@ impl Keyspace {
         events: [&'static str; 2],
     ) -> bool {
         let mut source = self.write(from.0, from.1);
-        let deadline_ms = source.deadline_ms();
+        let (deadline_ms, access) = (source.deadline_ms(), source.access());
         let Some(value) = source.remove() else {
             return false;
         };
@@ -409,6 +503,9 @@ impl Keyspace {
         target.put(value);
         if let Some(at_ms) = deadline_ms {
             target.expire_at_ms(at_ms);
+        }
+        if let Some(access) = access {
+            target.set_access(access);
         }
         drop(target);
         // Two guards have counted what is one change.
@@ -424,6 +521,7 @@ impl Keyspace {
     pub fn clear(&mut self, db: usize) -> usize {
         self.tell_wanted(db, &[db]);
         let table = std::mem::take(&mut self.databases[db]);
+        self.keep_order(self.in_order);
         self.journal.flushed = true;
         self.journal.dirty += table.len() as u64;
         table.len()

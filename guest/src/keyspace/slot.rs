@@ -1,7 +1,8 @@
 //! The guard of a write. Handlers change a key through it and do no bookkeeping by hand: what has
 //! to follow a change is done when the guard goes.
 
-use super::{EventClass, Keyspace};
+use super::{Access, Accounting, EventClass, Keyspace};
+use crate::resp::OwnedArgs;
 use crate::value::{Fields, List, Set, SortedSet, Stream, StringValue, Value, WrongType};
 
 /// A key that a command is about to write, existing or not.
@@ -14,6 +15,17 @@ pub struct Slot<'k> {
     changed: bool,
     /// As how many changes it counts, if it is changed.
     changes: u64,
+    /// Who hears that it is changed.
+    told: Told,
+}
+
+/// Who hears of a change beside those who count it.
+enum Told {
+    /// Who watches the key, and who waits for it.
+    Everyone,
+    /// Who waits for it.
+    Waiters,
+    Nobody,
 }
 
 impl<'k> Slot<'k> {
@@ -25,9 +37,8 @@ impl<'k> Slot<'k> {
             if keyspace.is_due(db, found) {
                 keyspace.expire_at(db, found);
                 position = None;
-            } else if keyspace.touching {
-                let now_s = keyspace.now_s();
-                keyspace.databases[db].touch(found, now_s);
+            } else {
+                keyspace.touch(db, found);
             }
         }
         Slot {
@@ -38,6 +49,7 @@ impl<'k> Slot<'k> {
             position,
             changed: false,
             changes: 1,
+            told: Told::Everyone,
         }
     }
 
@@ -91,13 +103,26 @@ impl<'k> Slot<'k> {
         match self.position {
             Some(position) => *self.keyspace.databases[self.db].value_mut(position) = value,
             None => {
-                let now_s = self.keyspace.now_s();
+                let access = Access::new(self.keyspace.accounting, self.keyspace.now_s());
                 let table = &mut self.keyspace.databases[self.db];
-                self.position = Some(table.insert(self.hash, self.key, value, now_s));
+                self.position = Some(table.insert(self.hash, self.key, value, access));
                 self.keyspace
                     .journal
                     .event(EventClass::NEW, "new", self.db, self.key);
             }
+        }
+    }
+
+    /// What is known of the accesses to the key, this one included.
+    pub fn access(&self) -> Option<Access> {
+        let entry = |position| self.keyspace.databases[self.db].entry(position);
+        self.position.map(|position| entry(position).access())
+    }
+
+    /// Makes it what was known of the accesses to another key that this one was.
+    pub fn set_access(&mut self, access: Access) {
+        if let Some(position) = self.position {
+            self.keyspace.databases[self.db].set_access(position, access);
         }
     }
 
@@ -110,6 +135,22 @@ impl<'k> Slot<'k> {
     /// watches it sees no difference.
     pub fn only_laid_out_differently(&mut self) {
         self.changed = false;
+    }
+
+    /// Counts fields that went because their time was up: INFO shows them.
+    pub fn count_expired_fields(&mut self, fields: usize) {
+        self.keyspace.stats.expired_fields += fields as u64;
+    }
+
+    /// Makes the change one that only counts: who watches the key is not told. So it is with a
+    /// stream's groups, which to Redis are no part of what the key holds.
+    pub fn tell_nobody(&mut self) {
+        self.told = Told::Nobody;
+    }
+
+    /// As [`Slot::tell_nobody`], but who waits for the key has to look again.
+    pub fn tell_waiters_only(&mut self) {
+        self.told = Told::Waiters;
     }
 
     /// Removes the key and hands out what it held.
@@ -141,6 +182,44 @@ impl<'k> Slot<'k> {
         let expired = self.keyspace.databases[self.db].clear_deadline(position);
         self.changed |= expired;
         expired
+    }
+
+    /// Makes an existing key look as if nobody had used it for so many seconds, unless accesses are
+    /// counted.
+    pub fn unused_for_s(&mut self, seconds: u64) {
+        if self.keyspace.accounting == Accounting::Recency {
+            self.set_access(Access::idle(seconds, self.keyspace.now_s()));
+        }
+    }
+
+    /// Makes an existing key look as if it were used that often, where accesses are counted.
+    pub fn used_as_often(&mut self, frequency: u8) {
+        if self.keyspace.accounting != Accounting::Recency {
+            self.set_access(Access::counted(frequency, self.keyspace.now_s()));
+        }
+    }
+
+    /// True if somebody follows the changes, and has to be told.
+    pub fn is_followed(&self) -> bool {
+        self.keyspace.journal.propagation.is_followed()
+    }
+
+    /// Tells who follows the changes this command instead of the one that runs.
+    #[inline]
+    pub fn propagate_as(&mut self, words: impl FnOnce(&mut OwnedArgs)) {
+        self.keyspace
+            .journal
+            .propagation
+            .tell_instead(self.db, words);
+    }
+
+    /// Tells who follows the changes that the key is gone, instead of the command that runs.
+    pub fn propagate_removal(&mut self, unlinked: bool) {
+        let key = self.key;
+        self.propagate_as(|command| {
+            command.push(if unlinked { b"UNLINK" } else { b"DEL" });
+            command.push(key);
+        });
     }
 
     /// Tells subscribers of keyspace events what happened to this key. Several in the order told.
@@ -196,6 +275,10 @@ types! {
 impl Drop for Slot<'_> {
     #[inline]
     fn drop(&mut self) {
+        // Whether it counts as changed or not: a hash that was handed out is in no order.
+        if let Some(position) = self.position {
+            self.keyspace.databases[self.db].schedule(position);
+        }
         if !self.changed {
             return;
         }
@@ -211,6 +294,11 @@ impl Drop for Slot<'_> {
                 .event(EventClass::GENERIC, "del", self.db, self.key);
         }
         self.keyspace.journal.dirty += self.changes;
-        self.keyspace.journal.changed(self.db, self.hash, self.key);
+        let journal = &mut self.keyspace.journal;
+        match self.told {
+            Told::Everyone => journal.changed(self.db, self.hash, self.key),
+            Told::Waiters => journal.stirred(self.db, self.hash, self.key),
+            Told::Nobody => {}
+        }
     }
 }

@@ -1,13 +1,15 @@
-//! One database's keys: densely packed entries, and the order of their deadlines.
+//! One database's keys: densely packed entries, the order of their deadlines, and the order in which
+//! hashes lose fields.
 //!
 //! Knows no time and no guard; keeps no promise about bookkeeping. That is `slot`'s.
 
 use std::ops::Range;
 
+use super::access::Access;
+use super::recency::Recency;
 use crate::value::Value;
+use crate::value::deadlines::{Deadlines, NO_DEADLINE};
 use crate::value::dense::{Dense, Keyed};
-
-const NO_DEADLINE: u32 = u32::MAX;
 
 /// A key and all that is known of it. 32 bytes on wasm32.
 #[derive(Debug)]
@@ -15,8 +17,7 @@ pub struct Entry {
     hash: u32,
     key: Box<[u8]>,
     value: Value,
-    /// Seconds since the Unix epoch of the last access.
-    accessed_s: u32,
+    access: Access,
     /// Where its deadline is in the order of deadlines.
     deadline: u32,
 }
@@ -32,9 +33,9 @@ impl Entry {
         &self.value
     }
 
-    /// When it was last accessed, in seconds since the Unix epoch.
-    pub fn accessed_s(&self) -> u32 {
-        self.accessed_s
+    /// What is known of the accesses to it.
+    pub fn access(&self) -> Access {
+        self.access
     }
 }
 
@@ -50,19 +51,25 @@ impl Keyed for Entry {
     }
 }
 
-/// A deadline, and whose it is.
-#[derive(Clone, Copy, Debug)]
-struct Deadline {
-    at_ms: i64,
-    position: u32,
+/// What is due next in a database, and at which position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// A key.
+    Key(usize),
+    /// Fields of a hash.
+    Fields(usize),
 }
 
 /// The keys of one database.
 #[derive(Debug, Default)]
 pub struct Table {
     entries: Dense<Entry>,
-    /// A binary heap, the earliest first. Each entry knows its place here, each place its entry.
-    deadlines: Vec<Deadline>,
+    /// When keys expire. Each entry knows the place of its deadline.
+    deadlines: Deadlines,
+    /// When the first field of each hash expires. Each hash knows the place.
+    field_deadlines: Deadlines,
+    /// The order of last use, once somebody has asked for it.
+    recency: Option<Recency>,
 }
 
 impl Table {
@@ -74,6 +81,11 @@ impl Table {
     /// How many of them expire.
     pub fn expiring(&self) -> usize {
         self.deadlines.len()
+    }
+
+    /// How many hashes have fields that expire.
+    pub fn with_expiring_fields(&self) -> usize {
+        self.field_deadlines.len()
     }
 
     /// Bytes that the index needs for `more` keys beyond what it has.
@@ -104,25 +116,69 @@ impl Table {
         self.entries.scan(cursor, count)
     }
 
-    /// The value at a position, to change in place.
+    /// The value at a position, to change in place or to replace. A hash stands in no order until
+    /// [`Table::schedule`], which has to follow.
     #[inline]
     pub fn value_mut(&mut self, position: usize) -> &mut Value {
+        self.unschedule(position);
         &mut self.entry_mut(position).value
     }
 
-    /// Marks the entry as accessed.
+    /// Puts a hash where it belongs in the order of first fields to expire, if it has any.
     #[inline]
-    pub fn touch(&mut self, position: usize, now_s: u32) {
-        self.entry_mut(position).accessed_s = now_s;
+    pub fn schedule(&mut self, position: usize) {
+        let Value::Hash(fields) = self.entry(position).value() else {
+            return;
+        };
+        if let Some(at_ms) = fields.next_deadline_ms() {
+            let (place, entries) = (fields.place(), &mut self.entries);
+            self.field_deadlines
+                .set(place, position, at_ms, |position, place| {
+                    place_hash(entries, position, place);
+                });
+        }
+    }
+
+    #[inline]
+    fn unschedule(&mut self, position: usize) {
+        let Value::Hash(fields) = &mut self.entry_mut(position).value else {
+            return;
+        };
+        let place = fields.place();
+        if place != NO_DEADLINE {
+            fields.set_place(NO_DEADLINE);
+            let entries = &mut self.entries;
+            self.field_deadlines.remove(place, |position, place| {
+                place_hash(entries, position, place);
+            });
+        }
+    }
+
+    /// Marks the entry as used: `again` makes of what is known of its accesses what is known then.
+    #[inline]
+    pub fn touch(&mut self, position: usize, again: impl FnOnce(Access) -> Access) {
+        let entry = self.entry_mut(position);
+        entry.access = again(entry.access);
+        if let Some(recency) = &mut self.recency {
+            recency.touch(position);
+        }
+    }
+
+    /// Sets what is known of the accesses to the entry; that is no use of it.
+    pub fn set_access(&mut self, position: usize, access: Access) {
+        self.entry_mut(position).access = access;
     }
 
     /// Adds a key that is not there yet, at the end; returns its position.
-    pub fn insert(&mut self, hash: u32, key: &[u8], value: Value, now_s: u32) -> usize {
+    pub fn insert(&mut self, hash: u32, key: &[u8], value: Value, access: Access) -> usize {
+        if let Some(recency) = &mut self.recency {
+            recency.push();
+        }
         self.entries.insert(Entry {
             hash,
             key: key.into(),
             value,
-            accessed_s: now_s,
+            access,
             deadline: NO_DEADLINE,
         })
     }
@@ -130,11 +186,16 @@ impl Table {
     /// Takes the entry at `position` out; the last entry takes its place.
     pub fn remove(&mut self, position: usize) -> Value {
         self.clear_deadline(position);
+        self.unschedule(position);
+        if let Some(recency) = &mut self.recency {
+            recency.remove(position);
+        }
         let gone = self.entries.remove(position);
-        if let Some(moved) = self.entries.get(position)
-            && moved.deadline != NO_DEADLINE
-        {
-            self.deadlines[moved.deadline as usize].position = position as u32;
+        if let Some(moved) = self.entries.get(position) {
+            self.deadlines.moved(moved.deadline, position);
+            if let Value::Hash(fields) = &moved.value {
+                self.field_deadlines.moved(fields.place(), position);
+            }
         }
         gone.value
     }
@@ -144,94 +205,83 @@ impl Table {
     pub fn deadline_ms(&self, position: usize) -> Option<i64> {
         match self.entry(position).deadline {
             NO_DEADLINE => None,
-            place => Some(self.deadlines[place as usize].at_ms),
+            place => self.deadlines.at_ms(place),
         }
     }
 
-    /// The earliest deadline and the position of its entry.
+    /// The earliest deadline, and what is due then. Of a key and a field due together the field
+    /// comes first, as in Redis.
     #[inline]
-    pub fn next_deadline(&self) -> Option<(i64, usize)> {
-        self.deadlines
-            .first()
-            .map(|first| (first.at_ms, first.position as usize))
+    pub fn next_deadline(&self) -> Option<(i64, Due)> {
+        let key = self.deadlines.first();
+        let fields = self.field_deadlines.first();
+        match (key, fields) {
+            (Some((at_ms, position)), None) => Some((at_ms, Due::Key(position))),
+            (Some((at_ms, position)), Some((fields_ms, _))) if at_ms < fields_ms => {
+                Some((at_ms, Due::Key(position)))
+            }
+            (_, fields) => fields.map(|(at_ms, position)| (at_ms, Due::Fields(position))),
+        }
     }
 
-    /// The mean of all deadlines.
+    /// The earliest deadline of a key, and its position.
+    pub fn next_key_deadline(&self) -> Option<(i64, usize)> {
+        self.deadlines.first()
+    }
+
+    /// The position of one of those that expire; `place` is below [`Table::expiring`].
+    pub fn expiring_at(&self, place: usize) -> usize {
+        self.deadlines.position(place)
+    }
+
+    /// Keeps the order of last use from now on, or not. Of the time before it knows what
+    /// `idle_s` tells of each access.
+    pub fn keep_order(&mut self, keep: bool, idle_s: impl Fn(Access) -> u32) {
+        if !keep {
+            self.recency = None;
+        } else if self.recency.is_none() {
+            let mut positions: Vec<usize> = (0..self.len()).collect();
+            positions.sort_by_key(|position| u32::MAX - idle_s(self.entry(*position).access));
+            self.recency = Some(Recency::of(positions));
+        }
+    }
+
+    /// The position of the entry used longest ago, where the order is kept.
+    pub fn least_recent(&self) -> Option<usize> {
+        self.recency.as_ref()?.oldest()
+    }
+
+    /// The mean of all deadlines of keys.
     pub fn average_deadline_ms(&self) -> Option<i64> {
-        let sum: i128 = self
-            .deadlines
-            .iter()
-            .map(|deadline| i128::from(deadline.at_ms))
-            .sum();
-        let mean = sum.checked_div(self.deadlines.len() as i128)?;
-        i64::try_from(mean).ok()
+        self.deadlines.mean_ms()
     }
 
     /// Gives the entry a deadline, or another one.
     pub fn set_deadline(&mut self, position: usize, at_ms: i64) {
-        let place = match self.entry(position).deadline {
-            NO_DEADLINE => {
-                let place = self.deadlines.len();
-                self.deadlines.push(Deadline {
-                    at_ms,
-                    position: position as u32,
-                });
-                self.entry_mut(position).deadline = place as u32;
-                place
-            }
-            place => {
-                self.deadlines[place as usize].at_ms = at_ms;
-                place as usize
-            }
-        };
-        self.settle(place);
+        let (place, entries) = (self.entry(position).deadline, &mut self.entries);
+        self.deadlines
+            .set(place, position, at_ms, |position, place| {
+                entries.at_mut(position).deadline = place;
+            });
     }
 
     /// Takes the entry's deadline away; true if it had one.
     pub fn clear_deadline(&mut self, position: usize) -> bool {
-        let place = self.entry(position).deadline;
+        let place = std::mem::replace(&mut self.entry_mut(position).deadline, NO_DEADLINE);
         if place == NO_DEADLINE {
             return false;
         }
-        self.entry_mut(position).deadline = NO_DEADLINE;
-        self.deadlines.swap_remove(place as usize);
-        if (place as usize) < self.deadlines.len() {
-            self.settle(place as usize);
-        }
+        let entries = &mut self.entries;
+        self.deadlines.remove(place, |position, place| {
+            entries.at_mut(position).deadline = place;
+        });
         true
     }
+}
 
-    /// Moves the deadline at `place` up or down until the heap is one again.
-    fn settle(&mut self, mut place: usize) {
-        let moving = self.deadlines[place];
-        while place > 0 {
-            let parent = (place - 1) / 2;
-            if self.deadlines[parent].at_ms <= moving.at_ms {
-                break;
-            }
-            self.put_deadline(place, self.deadlines[parent]);
-            place = parent;
-        }
-        loop {
-            let left = 2 * place + 1;
-            let Some(first) = self.deadlines.get(left) else {
-                break;
-            };
-            let child = match self.deadlines.get(left + 1) {
-                Some(second) if second.at_ms < first.at_ms => left + 1,
-                _ => left,
-            };
-            if moving.at_ms <= self.deadlines[child].at_ms {
-                break;
-            }
-            self.put_deadline(place, self.deadlines[child]);
-            place = child;
-        }
-        self.put_deadline(place, moving);
-    }
-
-    fn put_deadline(&mut self, place: usize, deadline: Deadline) {
-        self.deadlines[place] = deadline;
-        self.entry_mut(deadline.position as usize).deadline = place as u32;
+/// Tells the hash at a position the place of its deadline.
+fn place_hash(entries: &mut Dense<Entry>, position: usize, place: u32) {
+    if let Value::Hash(fields) = &mut entries.at_mut(position).value {
+        fields.set_place(place);
     }
 }

@@ -84,17 +84,6 @@ impl<'a> Args<'a> {
             .sum()
     }
 
-    /// Bytes from the first argument to the end of the last, and what lies between them where they
-    /// arrived.
-    #[inline]
-    pub fn extent(&self) -> usize {
-        match self.spans {
-            [first, .., last] => last.end.wrapping_sub(first.start) as usize,
-            [only] => (only.end - only.start) as usize,
-            [] => 0,
-        }
-    }
-
     /// A copy that outlives the buffer: for a queued or parked command.
     pub fn to_owned(&self) -> OwnedArgs {
         let mut owned = OwnedArgs::default();
@@ -130,6 +119,11 @@ impl OwnedArgs {
             start,
             end: self.buffer.len() as u32,
         });
+    }
+
+    /// Adds a number at the end.
+    pub fn push_integer(&mut self, number: i64) {
+        self.push(itoa::Buffer::new().format(number).as_bytes());
     }
 
     /// The arguments as handlers take them.

@@ -99,6 +99,9 @@ pub trait Sink {
     }
 }
 
+/// A kind, a number and two line breaks, at most.
+const HEAD_BYTES: usize = 26;
+
 /// From here on a buffer of replies grows by less than doubling.
 const LARGE: usize = 1 << 20;
 
@@ -122,6 +125,11 @@ impl Wire {
     /// The bytes so far.
     pub fn len(&self) -> usize {
         self.out.len()
+    }
+
+    /// Bytes that it holds to be written in.
+    pub fn capacity(&self) -> usize {
+        self.out.capacity()
     }
 
     /// True before the first byte.
@@ -158,39 +166,71 @@ impl Wire {
     }
 
     /// Bytes that are a reply already.
+    #[inline]
     pub fn raw(&mut self, bytes: &[u8]) {
         if self.room(bytes.len()) {
             self.out.extend_from_slice(bytes);
         }
     }
 
+    /// True if so many bytes more may be written; then there is memory for them.
     #[inline]
     fn room(&mut self, bytes: usize) -> bool {
-        if self.overflowed || self.out.len() + bytes > self.limit {
-            self.overflowed = true;
-            return false;
+        let len = self.out.len();
+        if len + bytes > self.limit {
+            return self.refuse();
         }
-        if self.out.capacity() - self.out.len() < bytes && self.out.len() + bytes > LARGE {
-            // Doubling would ask for twice what is there to hold one value more.
-            self.out.reserve_exact(bytes.max(self.out.len() / 8));
+        if self.out.capacity() - len < bytes {
+            self.grow(bytes);
         }
         true
     }
 
+    #[cold]
+    fn refuse(&mut self) -> bool {
+        self.overflowed = true;
+        // Nor does anything shorter fit.
+        self.limit = 0;
+        false
+    }
+
+    #[cold]
+    fn grow(&mut self, bytes: usize) {
+        let len = self.out.len();
+        if len + bytes > LARGE {
+            // Doubling would ask for twice what is there to hold one value more.
+            self.out.reserve_exact(bytes.max(len / 8));
+        } else {
+            self.out.reserve(bytes);
+        }
+    }
+
     #[inline]
     fn head(&mut self, kind: u8, number: i64) {
-        if !self.room(24) {
-            return;
+        if self.room(HEAD_BYTES) {
+            self.put_head(kind, number);
         }
-        if (0..10).contains(&number) {
-            self.out
-                .extend_from_slice(&[kind, b'0' + number as u8, b'\r', b'\n']);
-            return;
+    }
+
+    /// Writes a head, for which there is room.
+    #[inline]
+    fn put_head(&mut self, kind: u8, number: i64) {
+        match number {
+            0..10 => {
+                let one = b'0' + number as u8;
+                self.out.extend_from_slice(&[kind, one, b'\r', b'\n']);
+            }
+            10..100 => {
+                let (ten, one) = (b'0' + number as u8 / 10, b'0' + number as u8 % 10);
+                self.out.extend_from_slice(&[kind, ten, one, b'\r', b'\n']);
+            }
+            _ => {
+                self.out.push(kind);
+                self.out
+                    .extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+                self.out.extend_from_slice(b"\r\n");
+            }
         }
-        self.out.push(kind);
-        self.out
-            .extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
-        self.out.extend_from_slice(b"\r\n");
     }
 
     fn line(&mut self, kind: u8, text: &[u8]) {
@@ -248,14 +288,19 @@ impl Sink for Wire {
         }
     }
 
+    #[inline]
+    fn ok(&mut self) {
+        self.raw(b"+OK\r\n");
+    }
+
     fn integer(&mut self, number: i64) {
         self.head(b':', number);
     }
 
     #[inline]
     fn bulk(&mut self, bytes: &[u8]) {
-        if self.room(bytes.len() + 24) {
-            self.head(b'$', bytes.len() as i64);
+        if self.room(bytes.len() + HEAD_BYTES) {
+            self.put_head(b'$', bytes.len() as i64);
             self.out.extend_from_slice(bytes);
             self.out.extend_from_slice(b"\r\n");
         }

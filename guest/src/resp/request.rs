@@ -11,6 +11,8 @@ const MAX_LINE: usize = 64 * 1024;
 /// What a connection that has not authenticated may send.
 const MAX_UNAUTHENTICATED_ARGS: i64 = 10;
 const MAX_UNAUTHENTICATED_BULK: i64 = 16 * 1024;
+/// For so many arguments the room is kept from one request to the next.
+const KEPT_ARGS: usize = 1024;
 
 /// What a connection may send.
 #[derive(Clone, Copy, Debug)]
@@ -111,8 +113,12 @@ impl Decoder {
     pub fn next(&mut self, bytes: &[u8], limits: Limits) -> Decoded {
         if self.missing == 0 {
             self.spans.clear();
+            if self.short(bytes).is_some() {
+                return Decoded::Request;
+            }
         }
         while self.missing == 0 {
+            self.spans.clear();
             self.start = self.at;
             let step = match bytes.get(self.at) {
                 None => return Decoded::Incomplete,
@@ -129,6 +135,44 @@ impl Decoder {
             Ok(()) => Decoded::Request,
             Err(stop) => stop,
         }
+    }
+
+    /// Takes a whole request of few and short arguments, which nearly all of them are, in one go. `None`
+    /// leaves everything to be parsed step by step. No limit is as low as what is taken here.
+    #[inline]
+    fn short(&mut self, bytes: &[u8]) -> Option<()> {
+        let digit = |byte: u8| usize::from(byte - b'0');
+        let [b'*', count @ b'1'..=b'9', b'\r', _, ..] = *bytes.get(self.at..)? else {
+            return None;
+        };
+        let mut at = self.at + 4;
+        self.spans.clear();
+        for _ in 0..digit(count) {
+            let len = match *bytes.get(at..)? {
+                [b'$', ones @ b'0'..=b'9', b'\r', _, ..] => {
+                    at += 4;
+                    digit(ones)
+                }
+                [b'$', tens @ b'1'..=b'9', ones @ b'0'..=b'9', b'\r', _, ..] => {
+                    at += 5;
+                    10 * digit(tens) + digit(ones)
+                }
+                _ => return None,
+            };
+            let end = at + len;
+            if end + 2 > bytes.len() {
+                return None;
+            }
+            self.spans.push(Span {
+                start: at as u32,
+                end: end as u32,
+            });
+            at = end + 2;
+        }
+        self.start = self.at;
+        self.at = at;
+        self.is_inline = false;
+        Some(())
     }
 
     /// The request that [`Decoder::next`] has found in these bytes.
@@ -183,6 +227,35 @@ impl Decoder {
     pub fn missing_bytes(&self, have: usize) -> usize {
         self.bulk
             .map_or(0, |len| (self.at + len + 2).saturating_sub(have))
+    }
+
+    /// Lets go of the room for more arguments than most requests have. Between requests only.
+    pub fn relax(&mut self) {
+        if self.missing == 0 && self.spans.capacity() > KEPT_ARGS {
+            self.spans = Vec::new();
+        }
+    }
+
+    /// Length of the argument that is coming in.
+    pub fn argument_bytes(&self) -> Option<usize> {
+        self.bulk
+    }
+
+    /// How many of `have` bytes are not parsed yet.
+    pub fn unparsed(&self, have: usize) -> usize {
+        have.saturating_sub(self.at)
+    }
+
+    /// Bytes of the arguments that are there of a request that is not whole, and how many there are.
+    pub fn parsed(&self) -> (usize, usize) {
+        if self.missing == 0 {
+            return (0, 0);
+        }
+        let bytes = self
+            .spans
+            .iter()
+            .map(|span| span.end.wrapping_sub(span.start) as usize);
+        (bytes.sum(), self.spans.len())
     }
 
     /// `*N`: true when the array is empty... in which case there is nothing to run.

@@ -2,7 +2,9 @@
 
 use super::Connection;
 use super::acl::UserId;
+use super::buffers::Buffers;
 use super::pubsub::{Kind, Subscriptions};
+use super::replica::Replica;
 use super::tracking::Tracks;
 use super::transactions::{DbKey, Transaction};
 use super::waiting::Parked;
@@ -44,6 +46,8 @@ pub struct Input {
     pub pending: Vec<u8>,
     /// How far they are parsed.
     pub decoder: Decoder,
+    /// How many bytes came with the request that runs.
+    pub reading_bytes: usize,
 }
 
 impl Input {
@@ -119,10 +123,10 @@ pub struct Client {
     pub bytes_out: u64,
     /// Bytes of the request that runs: its arguments.
     pub request_bytes: usize,
-    /// Bytes that these came in, without what stands before the first and behind the last.
-    pub request_extent: usize,
-    /// How many they are.
+    /// How many arguments it has.
     pub request_args: usize,
+    /// What its buffers would take in Redis.
+    pub buffers: Buffers,
     /// Bytes that wait in the host, as last told.
     pub unsent_bytes: u64,
     /// Bytes that this step sends.
@@ -141,6 +145,10 @@ pub struct Client {
     pub watched: Vec<DbKey>,
     /// One of them has changed.
     pub is_touched: bool,
+    /// What is known of it as one that follows the changes of the data.
+    pub replica: Option<Box<Replica>>,
+    /// How far the stream of changes was after its last write.
+    pub written_offset: u64,
     /// What it listens to.
     pub subscriptions: Option<Box<Subscriptions>>,
     /// What it is told of keys that it has copies of.
@@ -162,6 +170,19 @@ impl Client {
     #[inline]
     pub fn hears_messages_only(&self) -> bool {
         self.subscriptions.is_some() && self.protocol == Protocol::Resp2
+    }
+
+    /// True for a replica; to Redis, who monitors is one of a kind.
+    #[inline]
+    pub fn counts_as_replica(&self) -> bool {
+        self.is_monitor || self.is_replica()
+    }
+
+    /// How many channels, patterns and channels of shards it listens to.
+    pub(super) fn listens_to_each(&self) -> impl Iterator<Item = usize> {
+        [Kind::Channel, Kind::Pattern, Kind::Shard]
+            .into_iter()
+            .map(|kind| self.listens_to(kind))
     }
 
     /// How many channels or patterns it listens to.
@@ -196,6 +217,10 @@ pub struct Clients {
     slots: Vec<Option<Box<Client>>>,
     last_id: u64,
     len: usize,
+    /// What all of them have not taken yet.
+    unsent_bytes: u64,
+    /// What all of them were counted with, see `client_eviction`.
+    counted_bytes: u64,
 }
 
 /// The connection behind `execute`.
@@ -245,7 +270,45 @@ impl Clients {
     pub fn remove(&mut self, connection: Connection) -> Option<Box<Client>> {
         let client = self.slots.get_mut(slot(connection))?.take()?;
         self.len -= 1;
+        self.unsent_bytes -= client.unsent_bytes;
+        self.counted_bytes -= client.buffers.counted_bytes;
         Some(client)
+    }
+
+    /// Tells how many bytes wait for a client in the host.
+    pub fn set_unsent(&mut self, connection: Connection, bytes: u64) {
+        if let Some(Some(client)) = self.slots.get_mut(slot(connection)) {
+            self.unsent_bytes = self.unsent_bytes - client.unsent_bytes + bytes;
+            client.unsent_bytes = bytes;
+        }
+    }
+
+    /// How many bytes wait for all clients in the host.
+    pub fn unsent_bytes(&self) -> u64 {
+        self.unsent_bytes
+    }
+
+    /// Counts a client with so many bytes.
+    pub(super) fn count(&mut self, connection: Connection, bytes: u64) {
+        if let Some(Some(client)) = self.slots.get_mut(slot(connection)) {
+            let counted = &mut client.buffers.counted_bytes;
+            self.counted_bytes = self.counted_bytes - *counted + bytes;
+            *counted = bytes;
+        }
+    }
+
+    /// What all clients were counted with.
+    pub(super) fn counted_bytes(&self) -> u64 {
+        self.counted_bytes
+    }
+
+    /// The connections of all of them.
+    pub(super) fn connections(&self) -> Vec<Connection> {
+        let slots = self.slots.iter().enumerate();
+        slots
+            .filter(|(_, client)| client.is_some())
+            .map(|(slot, _)| (slot as u32).wrapping_sub(1))
+            .collect()
     }
 
     /// How many there are.

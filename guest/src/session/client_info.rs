@@ -18,7 +18,7 @@ pub enum ClientType {
     Normal,
     /// The master that this server follows: it is never connected.
     Master,
-    /// A replica of this server: there is none.
+    /// One that follows the changes of the data.
     Replica,
     /// One that listens to channels.
     PubSub,
@@ -40,33 +40,13 @@ impl ClientType {
 impl Client {
     /// The type it counts as.
     pub fn kind(&self) -> ClientType {
-        if self.subscriptions.is_some() {
+        if self.is_replica() {
+            ClientType::Replica
+        } else if self.subscriptions.is_some() {
             ClientType::PubSub
         } else {
             ClientType::Normal
         }
-    }
-
-    /// Bytes that it holds, here and in the host.
-    pub fn memory(&self) -> u64 {
-        let held = self.input.pending.capacity()
-            + self.held_reply.capacity()
-            + self.name.capacity()
-            + self.peer.capacity()
-            + self.local.capacity()
-            + size_of::<Client>();
-        held as u64 + self.unsent_bytes
-    }
-
-    /// Bytes that the request which runs came in, if it is an array of bulk strings.
-    fn request_wire_bytes(&self) -> usize {
-        let Some(command) = self.last_command.filter(|_| self.request_args > 0) else {
-            return self.request_extent;
-        };
-        // `*3\r\n$6\r\n` and `\r\n`; the first argument is the command's name.
-        let name = command.split('|').next().unwrap_or_default();
-        let head = |number: usize| 4 + number.checked_ilog10().unwrap_or(0) as usize;
-        head(self.request_args) + head(name.len()) + self.request_extent + 2
     }
 
     /// The letters of `flags=`, in Redis's order.
@@ -74,6 +54,7 @@ impl Client {
         let tracks = self.tracking.as_ref();
         let flags: String = [
             (self.is_monitor, 'O'),
+            (self.is_replica(), 'S'),
             (self.subscriptions.is_some(), 'P'),
             (self.transaction.is_some(), 'x'),
             (self.parked.is_some(), 'b'),
@@ -107,9 +88,8 @@ impl Server {
         let Some(client) = self.clients.get(connection) else {
             return Vec::new();
         };
-        let now_us = self.now_us();
+        let (now_us, figures) = (self.now_us(), self.figures(client));
         let seconds_since = |since_us: u64| now_us.saturating_sub(since_us) / 1_000_000;
-        let pending = client.input.pending.len();
         let transaction = client.transaction.as_ref();
         let tracks = client.tracking.as_ref();
         let mut line = Line(String::with_capacity(320));
@@ -130,16 +110,16 @@ impl Server {
             transaction.map_or(-1, |queued| queued.len() as i64),
         );
         line.field("watch", client.watched.len());
-        line.field("qbuf", pending + client.request_wire_bytes());
-        line.field("qbuf-free", client.input.pending.capacity() - pending);
-        line.field("argv-mem", client.request_bytes);
-        line.field("multi-mem", transaction.map_or(0, |queued| queued.bytes()));
-        line.field("rbs", 0);
-        line.field("rbp", 0);
-        line.field("obl", 0);
-        line.field("oll", 0);
-        line.field("omem", client.unsent_bytes);
-        line.field("tot-mem", client.memory());
+        line.field("qbuf", figures.qbuf);
+        line.field("qbuf-free", figures.qbuf_free);
+        line.field("argv-mem", figures.argv_mem);
+        line.field("multi-mem", figures.multi_mem);
+        line.field("rbs", figures.rbs);
+        line.field("rbp", figures.rbp);
+        line.field("obl", figures.obl);
+        line.field("oll", figures.oll);
+        line.field("omem", figures.omem);
+        line.field("tot-mem", figures.tot_mem);
         line.field("events", "r");
         line.field("cmd", client.last_command.unwrap_or("NULL"));
         line.field("user", c_lossy(&self.acl.get(client.user).name));

@@ -40,6 +40,9 @@ fn get(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
+/// What only the host can heed.
+const HOST: [&str; 1] = ["tcp-keepalive"];
+
 /// CONFIG SET parameter value [parameter value ...]
 fn set(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     if !args.len().is_multiple_of(2) {
@@ -54,6 +57,11 @@ fn set(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
         .config
         .set(&given, trusted)
         .map_err(CommandError::worded)?;
+    for name in changes.names().iter().filter(|name| HOST.contains(name)) {
+        let value = server.config.get(name).unwrap_or_default();
+        let value = String::from_utf8_lossy(&value).into_owned();
+        server.settings.push(((*name).to_owned(), value));
+    }
     if changes.has("timeout") {
         // Whoever has been silent for too long already is found at the next step.
         server.idle_check_us = server.now_us();
@@ -67,6 +75,28 @@ fn set(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     if changes.has("tracking-table-max-keys") {
         server.limit_tracking();
     }
+    let accesses = [
+        "maxmemory-policy",
+        "lfu-log-factor",
+        "lfu-decay-time",
+        "max-keys",
+    ];
+    if accesses.iter().any(|name| changes.has(name)) {
+        server.remember_accesses();
+    }
+    if changes.has("lazyfree-lazy-expire") || changes.has("lazyfree-lazy-eviction") {
+        server.name_removals();
+    }
+    if changes.has("maxmemory") || changes.has("max-keys") {
+        // Once this is answered: as much as goes at once, and the rest in the steps that follow.
+        server.eviction.is_under_way = server.has_limits();
+    }
+    if changes.has("slowlog-max-len") || changes.has("slowlog-log-slower-than") {
+        server.shorten_slowlog();
+    }
+    if changes.has("maxmemory-clients") {
+        server.recount_all();
+    }
     call.reply.ok();
     Ok(())
 }
@@ -75,6 +105,7 @@ fn set(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
 fn resetstat(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
     call.server.stats.reset();
     call.server.keyspace.stats = Default::default();
+    call.server.eviction.reset_stats();
     call.reply.ok();
     Ok(())
 }

@@ -186,6 +186,9 @@ fn reset(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
 /// SELECT index
 fn select(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     let db = options::int32(args.at(1))?;
+    if call.server.config.cluster_enabled && db != 0 {
+        return Err(error::SELECT_IN_CLUSTER);
+    }
     match usize::try_from(db) {
         Ok(db) if db < call.server.keyspace.databases() => call.client().db = db,
         _ => return Err(error::DB_OUT_OF_RANGE),

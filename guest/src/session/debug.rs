@@ -1,11 +1,19 @@
 //! DEBUG: what test suites lean on. Subcommands are told apart here, not in the command table, as in
 //! Redis; one that is not here is unknown.
 
+mod digest;
+mod reload;
+mod tables;
+
+use super::append_only;
+use super::buffers::Upkeep;
 use super::{Call, LogLevel, SessionHandler};
 use crate::commands::{Outcome, error, generic, help, options};
+use crate::config::Config;
+use crate::rdb;
 use crate::resp::{Aggregate, Args, Protocol, Sink};
-use crate::value::list::End;
-use crate::value::{Item, StringValue, Value, number};
+use crate::value::list::Part;
+use crate::value::{List, StringValue, Value, glob, number};
 
 pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[("debug", debug)];
 
@@ -14,22 +22,38 @@ fn debug(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     let name = options::c_text(args.at(1));
     match (name.to_ascii_lowercase().as_slice(), args.len()) {
         (b"change-repl-id", 2) => change_repl_id(call),
-        (b"dict-resizing" | b"pause-cron", 3) => accept(call),
+        (b"digest", 2) => digest::digest(call),
+        (b"digest-value", 2..) => digest::digest_value(call, args.from(2)),
+        (b"aof-flush-sleep" | b"dict-resizing" | b"drop-cluster-packet-filter", 3) => accept(call),
+        (b"assert" | b"crash-and-recover" | b"oom" | b"panic" | b"restart" | b"segfault", 2..) => {
+            crash(name)
+        }
+        (b"config-rewrite-force-all", 2) => Err(error::CONFIG_REWRITE_FORCE_ALL),
         (b"error", 3) => error(call, args.at(2)),
         (b"help", 2) => help(call),
+        (b"listpack", 3) => layout(call, args.at(2), Shown::Listpack),
+        (b"htstats", 3..) => tables::database(call, args),
+        (b"htstats-key", 3..) => tables::key(call, args),
+        (b"loadaof", 2..) => append_only::load(call),
         (b"log", 3) => log(call, args.at(2)),
         (b"object", 3) => object(call, args.at(2)),
+        (b"pause-cron", 3) => pause_cron(call, args.at(2)),
         (b"populate", 3..=5) => populate(call, args),
         (b"protocol", 3) => protocol(call, args.at(2)),
+        (b"quicklist", 3..=4) => layout(call, args.at(2), Shown::Quicklist),
         (b"quicklist-packed-threshold", 3) => quicklist_packed_threshold(call, args.at(2)),
+        (b"reload", 2..) => reload::reload(call, args.from(2)),
         (b"replybuffer", 4) => replybuffer(call, args),
+        (b"set-disable-deny-scripts", 3) => set_disable_deny_scripts(call, args.at(2)),
+        (b"stringmatch-test", 2) => stringmatch_test(call),
         (b"set-active-expire", 3) => set_active_expire(call, args.at(2)),
         (b"sleep", 3) => sleep(call, args.at(2)),
         _ => Err(error::unknown_subcommand_or_arity(name, "debug")),
     }
 }
 
-/// DEBUG DICT-RESIZING 0 | 1, DEBUG PAUSE-CRON 0 | 1: there is nothing here that they would stop.
+/// DEBUG AOF-FLUSH-SLEEP, DEBUG DICT-RESIZING, DEBUG DROP-CLUSTER-PACKET-FILTER: there is nothing here
+/// that they would change.
 fn accept(call: &mut Call<'_>) -> Outcome {
     call.reply.ok();
     Ok(())
@@ -38,9 +62,15 @@ fn accept(call: &mut Call<'_>) -> Outcome {
 /// DEBUG CHANGE-REPL-ID
 fn change_repl_id(call: &mut Call<'_>) -> Outcome {
     let rng = &mut call.server.rng;
-    call.server.run_id = (0..40).map(|_| rng.digit(16)).collect();
+    call.server.replication_id = (0..40).map(|_| rng.digit(16)).collect();
     call.reply.ok();
     Ok(())
+}
+
+/// DEBUG ASSERT, CRASH-AND-RECOVER, OOM, PANIC, RESTART, SEGFAULT: Redis goes down with these, and so
+/// does the engine. It is for whoever runs it to put another in its place.
+fn crash(name: &[u8]) -> Outcome {
+    panic!("DEBUG {} was asked for", String::from_utf8_lossy(name));
 }
 
 /// DEBUG ERROR message
@@ -68,50 +98,85 @@ fn object(call: &mut Call<'_>, key: &[u8]) -> Outcome {
         return Err(error::NO_SUCH_KEY);
     };
     let value = entry.value();
+    let nodes = match value {
+        Value::List(list) => nodes(list, &server.config),
+        _ => String::new(),
+    };
     // No address: the same input has to give the same bytes.
     let line = format!(
-        "Value at:0x7f0000000000 refcount:{} encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
+        "Value at:0x7f0000000000 refcount:{} encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}{nodes}",
         generic::refcount(value, &server.config),
         value.encoding(),
-        serialized_len(value),
-        entry.accessed_s() & 0xff_ffff,
+        rdb::serialized_len(value, server.config.rdbcompression),
+        entry.access().raw(),
         generic::idle_s(entry, now_s),
     );
     call.reply.simple(&line);
     Ok(())
 }
 
-/// How long the value would be in an RDB file that is not compressed.
-fn serialized_len(value: &Value) -> usize {
-    match value {
-        Value::String(string) => serialized_string_len(string),
-        // Roughly, until the format itself is written.
-        Value::List(list) => list.items(End::Left).map(serialized_item_len).sum(),
-        Value::Set(set) => set.items().map(serialized_item_len).sum(),
-        Value::Hash(_) | Value::SortedSet(_) | Value::Stream(_) => value.heap_bytes(),
-    }
-}
-
-fn serialized_item_len(item: Item<'_>) -> usize {
-    serialized_string_len(&StringValue::plain(&item.bytes()))
-}
-
-fn serialized_string_len(string: &StringValue) -> usize {
-    // Short digits are stored as a number, whatever the encoding in memory.
-    let number = if string.len() <= 11 {
-        string.to_i64()
-    } else {
-        None
+/// What DEBUG OBJECT says of the nodes of a list that has any.
+fn nodes(list: &List, config: &Config) -> String {
+    let Some(limit) = list.node_limit() else {
+        return String::new();
     };
-    let len = string.len();
-    match number {
-        Some(-0x80..=0x7f) => 2,
-        Some(-0x8000..=0x7fff) => 3,
-        Some(-0x8000_0000..=0x7fff_ffff) => 5,
-        _ if len < 1 << 6 => 1 + len,
-        _ if len < 1 << 14 => 2 + len,
-        _ => 5 + len,
+    let parts = list.parts();
+    let nodes = parts.len();
+    let bytes: usize = parts
+        .map(|part| match part {
+            Part::Pack(pack) => pack.size(),
+            Part::Plain(element) => element.len(),
+        })
+        .sum();
+    format!(
+        " ql_nodes:{nodes} ql_avg_node:{:.2} ql_listpack_max:{limit} ql_compressed:{} \
+         ql_uncompressed_size:{bytes}",
+        list.len() as f64 / nodes as f64,
+        u8::from(config.list_compress_depth != 0),
+    )
+}
+
+/// A larger value is not shown.
+const MOST_SHOWN: usize = 1 << 16;
+
+/// How a value has to be laid out for DEBUG to show it.
+#[derive(Clone, Copy)]
+enum Shown {
+    Listpack,
+    Quicklist,
+}
+
+/// DEBUG LISTPACK key, DEBUG QUICKLIST key [0 | 1]: to the log, where Redis writes to its terminal.
+fn layout(call: &mut Call<'_>, key: &[u8], shown: Shown) -> Outcome {
+    let db = call.client().db;
+    let Some(entry) = call.server.keyspace.inspect(db, key) else {
+        return Err(error::NO_SUCH_KEY);
+    };
+    let encoding = entry.value().encoding();
+    let (is_shown, refused, answer) = match shown {
+        Shown::Listpack => (
+            matches!(encoding, "listpack" | "listpackex"),
+            error::NOT_A_LISTPACK,
+            "Listpack structure printed on stdout",
+        ),
+        Shown::Quicklist => (
+            encoding == "quicklist",
+            error::NOT_A_QUICKLIST,
+            "Quicklist structure printed on stdout",
+        ),
+    };
+    if !is_shown {
+        return Err(refused);
     }
+    let bytes = entry.value().heap_bytes();
+    let text = if bytes <= MOST_SHOWN {
+        format!("{:?}", entry.value())
+    } else {
+        format!("A {encoding} of {bytes} bytes")
+    };
+    call.server.log(LogLevel::Notice, text);
+    call.reply.simple(answer);
+    Ok(())
 }
 
 /// DEBUG POPULATE count [prefix [size]]
@@ -212,14 +277,36 @@ fn quicklist_packed_threshold(call: &mut Call<'_>, size: &[u8]) -> Outcome {
     Ok(())
 }
 
+/// DEBUG PAUSE-CRON 0 | 1
+fn pause_cron(call: &mut Call<'_>, on: &[u8]) -> Outcome {
+    let is_paused = leading_number(on) as i64 != 0;
+    call.server
+        .change_upkeep(|upkeep| upkeep.is_paused = is_paused);
+    call.reply.ok();
+    Ok(())
+}
+
 /// DEBUG REPLYBUFFER PEAK-RESET-TIME NEVER | RESET | milliseconds, DEBUG REPLYBUFFER RESIZING 0 | 1
 fn replybuffer(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
-    // Buffers for replies are not resized by a clock here.
+    let value = args.at(3);
     if options::is(args.at(2), "PEAK-RESET-TIME") {
-        if !options::is(args.at(3), "NEVER") && !options::is(args.at(3), "RESET") {
-            options::integer(args.at(3))?;
-        }
-    } else if !options::is(args.at(2), "RESIZING") {
+        let peak_reset_us = if options::is(value, "NEVER") {
+            None
+        } else if options::is(value, "RESET") {
+            Upkeep::DEFAULT_PEAK_RESET_US
+        } else {
+            // Of a time before now Redis makes never, too.
+            u64::try_from(options::integer(value)?)
+                .ok()
+                .map(|ms| ms.saturating_mul(1000))
+        };
+        call.server
+            .change_upkeep(|upkeep| upkeep.peak_reset_us = peak_reset_us);
+    } else if options::is(args.at(2), "RESIZING") {
+        let resizes_replies = leading_number(value) as i64 != 0;
+        call.server
+            .change_upkeep(|upkeep| upkeep.resizes_replies = resizes_replies);
+    } else {
         return Err(error::unknown_subcommand_or_arity(
             options::c_text(args.at(1)),
             "debug",
@@ -239,13 +326,40 @@ fn set_active_expire(call: &mut Call<'_>, on: &[u8]) -> Outcome {
     Ok(())
 }
 
+/// DEBUG SET-DISABLE-DENY-SCRIPTS 0 | 1
+fn set_disable_deny_scripts(call: &mut Call<'_>, on: &[u8]) -> Outcome {
+    call.server.scripts_may_call_all = leading_number(on) as i64 != 0;
+    call.reply.ok();
+    Ok(())
+}
+
+/// DEBUG STRINGMATCH-TEST
+fn stringmatch_test(call: &mut Call<'_>) -> Outcome {
+    const ROUNDS: usize = 10_000;
+    const LETTERS: &[u8] = b"ab*?[]^-\\\x00\xff";
+    for _ in 0..ROUNDS {
+        let rng = &mut call.server.rng;
+        let mut word = || -> Vec<u8> {
+            let len = rng.usize(0..24);
+            (0..len)
+                .map(|_| LETTERS[rng.usize(0..LETTERS.len())])
+                .collect()
+        };
+        let (pattern, text) = (word(), word());
+        // That it comes to an end is all that is tested.
+        glob::matches(&pattern, &text, false);
+    }
+    call.reply
+        .simple("Apparently Redis did not crash: test passed");
+    Ok(())
+}
+
 /// DEBUG SLEEP seconds
 fn sleep(call: &mut Call<'_>, seconds: &[u8]) -> Outcome {
     let duration_us = leading_number(seconds) * 1e6;
     // What is no time to sleep is none in Redis either: negative, or beyond all counting.
     if (1.0..i64::MAX as f64).contains(&duration_us) {
-        let until_us = call.server.now_us().saturating_add(duration_us as u64);
-        call.server.sleep_until_us(until_us);
+        call.server.sleep_for_us(duration_us as u64);
     }
     call.reply.ok();
     Ok(())
@@ -268,15 +382,40 @@ fn leading_number(text: &[u8]) -> f64 {
 /// DEBUG HELP
 fn help(call: &mut Call<'_>) -> Outcome {
     let entries: &[(&str, &[&str])] = &[
+        (
+            "ASSERT, CRASH-AND-RECOVER, OOM, PANIC, RESTART, SEGFAULT",
+            &["Go down, for whoever runs this to put another in its place."],
+        ),
         ("CHANGE-REPL-ID", &["Take a new replication id."]),
+        (
+            "DIGEST",
+            &["Twenty bytes that tell whether two servers hold the same."],
+        ),
+        (
+            "DIGEST-VALUE <key> [<key> ...]",
+            &["The same for each of some keys."],
+        ),
         ("DICT-RESIZING <0|1>", &["Accepted; changes nothing here."]),
         ("ERROR <string>", &["Answer with an error of these words."]),
+        (
+            "HTSTATS <dbid>",
+            &["How large the hash tables of a database would be in Redis."],
+        ),
+        ("HTSTATS-KEY <key>", &["The same of a key's value."]),
+        (
+            "LISTPACK <key>",
+            &["Write to the log how a value in a listpack is laid out."],
+        ),
+        ("LOADAOF", &["Write all data down and read it again."]),
         ("LOG <message>", &["Write a line to the log."]),
         (
             "OBJECT <key>",
             &["What is known of a key's value: encoding, size, last access."],
         ),
-        ("PAUSE-CRON <0|1>", &["Accepted; changes nothing here."]),
+        (
+            "PAUSE-CRON <0|1>",
+            &["With 1, the buffers of clients are not looked after."],
+        ),
         (
             "POPULATE <count> [<prefix>] [<size>]",
             &[
@@ -292,16 +431,37 @@ fn help(call: &mut Call<'_>) -> Outcome {
             ],
         ),
         (
+            "QUICKLIST <key> [<0|1>]",
+            &["Write to the log how a list of nodes is laid out."],
+        ),
+        (
             "QUICKLIST-PACKED-THRESHOLD <size>",
             &["Accepted; changes nothing here."],
         ),
         (
+            "RELOAD [option ...]",
+            &[
+                "Write all data down and read it again. Options:",
+                "* MERGE: keys that are there are replaced.",
+                "* NOFLUSH: what is there stays.",
+                "* NOSAVE: read what was written last.",
+            ],
+        ),
+        (
             "REPLYBUFFER <PEAK-RESET-TIME|RESIZING> <value>",
-            &["Accepted; changes nothing here."],
+            &["When reply buffers forget how full they were, and whether they are resized."],
         ),
         (
             "SET-ACTIVE-EXPIRE <0|1>",
             &["With 0, keys whose time is up stay until somebody looks at them."],
+        ),
+        (
+            "SET-DISABLE-DENY-SCRIPTS <0|1>",
+            &["With 1, scripts may call commands that are not for scripts."],
+        ),
+        (
+            "STRINGMATCH-TEST",
+            &["Match random patterns against random strings."],
         ),
         (
             "SLEEP <seconds>",
@@ -335,22 +495,6 @@ mod tests {
                 "{}",
                 String::from_utf8_lossy(text)
             );
-        }
-    }
-
-    #[test]
-    fn serialized_lengths_are_those_of_an_rdb_file() {
-        let lengths: [(&[u8], usize); 7] = [
-            (b"5", 2),
-            (b"300", 3),
-            (b"70000", 5),
-            (b"9000000000", 11),
-            (b"hello", 6),
-            (b"abcdefghijklmnopqrstuvwxyz", 27),
-            (&[b'x'; 64], 66),
-        ];
-        for (text, length) in lengths {
-            assert_eq!(serialized_len(&StringValue::new(text).into()), length);
         }
     }
 }

@@ -1,12 +1,12 @@
 //! What follows a command for others: keyspace events are published, watched keys are touched, who
 //! waits is found. Reads the journal that the guards wrote. Knows no command.
 
-use super::{Caller, Connection, Output, Server, redaction};
+use super::{Caller, Connection, Output, Server};
 use crate::commands::options;
 use crate::commands::table::{CommandSpec, Flags};
 use crate::config::KeyspaceEvents;
 use crate::keyspace::{Cause, Change, Event, EventClass};
-use crate::resp::{Args, OwnedArgs};
+use crate::resp::Args;
 
 /// Letters of `notify-keyspace-events` and the classes they stand for.
 const CLASSES: &[(u8, EventClass)] = &[
@@ -58,9 +58,7 @@ impl Server {
         let is_hidden =
             spec.flags.contains(Flags::SKIP_MONITOR) || spec.flags.contains(Flags::ADMIN);
         if !self.monitors.is_empty() && !is_hidden && caller != Caller::Woken {
-            let redacted = redaction::redacted(spec, args);
-            let shown = redacted.as_ref().map_or(args, OwnedArgs::as_args);
-            self.feed_monitors(connection, caller, shown);
+            self.feed_monitors(connection, caller, spec, args);
         }
         if matches!(spec.name, "flushall" | "flushdb") {
             // To Redis this is a command that waits until all is freed, and is answered then.
@@ -74,15 +72,16 @@ impl Server {
         self.read_journal(Some(connection));
     }
 
-    /// Reads what the guards have written since the last time.
-    /// `by` is the client whose command made the changes.
+    /// Reads what the guards have written since the last time; `by` is the client whose command made the changes.
     pub(super) fn read_journal(&mut self, by: Option<Connection>) {
         let journal = &mut self.keyspace.journal;
         if journal.is_empty() {
             return;
         }
+        self.is_unsettled = true;
         let events = std::mem::take(&mut journal.events);
         let changes = std::mem::take(&mut journal.changes);
+        let stirred = std::mem::take(&mut journal.stirred);
         if std::mem::take(&mut journal.flushed) {
             self.invalidate_all();
         }
@@ -95,6 +94,9 @@ impl Server {
         }
         for event in &events {
             self.publish_event(event);
+        }
+        for (db, key) in &stirred {
+            self.waiters.changed(*db, key);
         }
     }
 
@@ -110,19 +112,7 @@ impl Server {
         }
     }
 
-    /// True if there is nothing left to do after a command.
-    #[inline]
-    pub fn is_settled(&self) -> bool {
-        self.mail.is_empty()
-            && self.keyspace.journal.is_empty()
-            && !self.waiters.has_ready()
-            && self.unblocked.is_empty()
-            && self.tracking.is_settled()
-            && !self.is_pause_over()
-    }
-
     /// True if there are commands left from a pause that is over.
-    #[inline]
     fn is_pause_over(&self) -> bool {
         self.pause.is_none() && self.waiters.has_postponed()
     }
@@ -134,16 +124,19 @@ impl Server {
             self.settle_mail(out);
             if !self.unblocked.is_empty() {
                 self.answer_unblocked(out);
-            } else if !self.tracking.is_settled() {
+            } else if self.tracking.is_too_large() {
                 self.shrink_tracking();
             } else if self.waiters.has_ready() {
                 self.serve_ready(out);
             } else if self.is_pause_over() {
                 self.run_postponed(out);
-            } else if self.is_settled() {
+            } else if self.waiters.has_nudged() {
+                self.serve_nudged(out);
+            } else if self.mail.is_empty() && self.keyspace.journal.is_empty() {
                 break;
             }
         }
+        self.is_unsettled = false;
         self.mail_comes_first = false;
     }
 
@@ -158,6 +151,7 @@ impl Server {
     /// What falls due at this time: keys go, waits end, a pause is over.
     pub fn fall_due(&mut self, out: &mut Output) {
         self.keyspace.expire_due();
+        self.propagate_singly();
         self.end_waits(out);
         if self
             .pause
@@ -166,7 +160,7 @@ impl Server {
         {
             self.end_pause();
         }
-        if !self.is_settled() {
+        if self.is_unsettled || !self.keyspace.journal.is_empty() {
             self.settle(out);
         }
     }
@@ -181,6 +175,8 @@ impl Server {
         self.forget_subscriptions(connection);
         self.forget_tracking(connection);
         self.monitors.retain(|other| *other != connection);
-        self.clients.remove(connection).is_some()
+        let is_gone = self.clients.remove(connection).is_some();
+        self.forget_replica(connection);
+        is_gone
     }
 }

@@ -4,6 +4,7 @@
 //! A client's request is submitted: refused, queued in a transaction, put off, or executed. EXEC,
 //! scripts and whoever was woken execute through the same function.
 
+use super::eviction::Room;
 use super::handlers::{self, Handler};
 use super::transactions::Queued;
 use super::waiting::{Parked, Why};
@@ -38,19 +39,35 @@ impl Server {
 #[inline]
 pub fn run(server: &mut Server, connection: Connection, args: Args<'_>, wire: &mut Wire) {
     let start = wire.len();
+    if server.config.maxmemory_clients != 0 {
+        server.evict_clients();
+        if server.clients.get(connection).is_none() {
+            return;
+        }
+    }
+    match admit(server, connection, args) {
+        Ok(command) => submit(server, connection, command, args, wire, start),
+        Err(refused) => refuse(server, connection, args, refused, wire, start),
+    }
+    finish(server, connection, wire, start);
+}
+
+#[cold]
+fn refuse(
+    server: &mut Server,
+    connection: Connection,
+    args: Args<'_>,
+    refused: CommandError,
+    wire: &mut Wire,
+    start: usize,
+) {
     if is_http(args.at(0)) {
         server.log(LogLevel::Warning, ATTACK);
         server.close(connection, false);
         return;
     }
-    match admit(server, connection, args) {
-        Ok(command) => submit(server, connection, command, args, wire, start),
-        Err(refused) => {
-            let refused = server.refuse_in_transaction(connection, args, refused);
-            answer_error(server, &refused, wire, start);
-        }
-    }
-    finish(server, connection, wire, start);
+    let refused = server.refuse_in_transaction(connection, args, refused);
+    answer_error(server, &refused, wire, start);
 }
 
 /// Queues the command, puts it off, or executes it.
@@ -76,9 +93,10 @@ fn submit(
         return;
     }
     client.commands += 1;
+    client.buffers.requested(client.request_bytes);
     match execute(server, connection, Caller::Client, command, args, wire) {
         Ok(None) => {}
-        Ok(Some(wait)) => server.park(connection, Parked::new(command, args, Why::Keys(wait))),
+        Ok(Some(wait)) => server.park(connection, Parked::new(command, args, Why::Keys(*wait))),
         Err(failed) => answer_error(server, &failed, wire, start),
     }
 }
@@ -109,7 +127,7 @@ pub fn run_again(
         match execute(server, connection, again, parked.command, args, wire) {
             Ok(None) => {}
             Ok(Some(wait)) => {
-                server.park_again(connection, parked, wait);
+                server.park_again(connection, parked, *wait);
                 return false;
             }
             Err(failed) => answer_error(server, &failed, wire, start),
@@ -119,6 +137,7 @@ pub fn run_again(
     true
 }
 
+#[cold]
 fn answer_error(server: &mut Server, error: &CommandError, wire: &mut Wire, start: usize) {
     server.stats.error(error.code());
     wire.truncate(start);
@@ -145,6 +164,12 @@ pub fn finish(server: &mut Server, connection: Connection, wire: &mut Wire, star
         // Not answered yet.
         return;
     }
+    if client.is_replica() && wire.len() > start {
+        // It is no reply that it waits for.
+        wire.truncate(start);
+        server.close(connection, false);
+        return;
+    }
     if client.reply_mode != ReplyMode::On {
         keep_quiet(client, start, wire);
     }
@@ -157,11 +182,9 @@ pub fn finish(server: &mut Server, connection: Connection, wire: &mut Wire, star
 }
 
 /// How requests of a browser begin, tricked into talking to us by a page: what else it sends, a page
-/// may have chosen.
-#[inline]
+/// may have chosen. Neither is a command.
 fn is_http(name: &[u8]) -> bool {
-    matches!(name.first(), Some(b'p' | b'P' | b'h' | b'H'))
-        && (name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:"))
+    name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
 }
 
 const ATTACK: &str = "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or \
@@ -177,28 +200,40 @@ fn find(
 ) -> Result<Command, CommandError> {
     let client = server.clients.current(connection);
     client.request_bytes = args.bytes();
-    client.request_extent = args.extent();
     client.request_args = args.len();
     client.last_command = None;
     let name = args.at(0);
-    let Some(command) = table::lookup(name).filter(|spec| handlers::is_built(spec)) else {
+    let Some(mut spec) = table::lookup(name) else {
         return Err(error::unknown_command(name, args.from(1).iter()));
     };
-    let spec = if command.has_subcommands() && args.len() > 1 {
-        let sub = command.subcommand(args.at(1));
-        sub.filter(|sub| handlers::is_built(sub))
-            .ok_or_else(|| error::unknown_subcommand(args.at(1), command.name))?
-    } else {
-        command
-    };
+    if spec.has_subcommands() {
+        spec = find_subcommand(spec, args)?;
+    }
     client.last_command = Some(spec.name);
     match handlers::of(spec) {
         Some(handler) if spec.arity_fits(args.len()) => Ok(Command { spec, handler }),
+        None if !handlers::is_built(spec) => Err(error::unknown_command(name, args.from(1).iter())),
         _ => {
             server.stats.rejected(spec.id);
             Err(error::wrong_arity(spec.name))
         }
     }
+}
+
+fn find_subcommand(
+    command: &'static CommandSpec,
+    args: Args<'_>,
+) -> Result<&'static CommandSpec, CommandError> {
+    let Some(name) = args.get(1) else {
+        return Ok(command);
+    };
+    if !handlers::is_built(command) {
+        return Ok(command);
+    }
+    command
+        .subcommand(name)
+        .filter(|sub| handlers::is_built(sub))
+        .ok_or_else(|| error::unknown_subcommand(name, command.name))
 }
 
 /// Whether this client may run this command now.
@@ -258,29 +293,32 @@ fn check(
     if !may_run_commands && !spec.flags.contains(Flags::NO_AUTH) {
         return Err(error::NO_AUTH);
     }
-    if client.transaction.is_some() && spec.flags.contains(Flags::NO_MULTI) {
-        return Err(error::NOT_IN_A_TRANSACTION);
+    let (db, user, is_confined) = (client.db, client.user, client.hears_messages_only());
+    let is_follower = client.counts_as_replica();
+    if client.transaction.is_some() {
+        check_in_transaction(spec)?;
     }
-    let (db, is_confined) = (client.db, client.hears_messages_only());
-    let is_monitor = client.is_monitor;
-    if !server.acl.is_unrestricted(client.user) {
+    if !server.acl.is_unrestricted(user) {
         server.check_permission(connection, Caller::Client, spec, args)?;
     }
-    if spec.flags.contains(Flags::DENYOOM) {
-        check_memory(server, db, args)?;
-    } else if spec.name == "exec" {
-        server.check_memory_for_exec(connection)?;
+    if server.cluster.is_some() {
+        server.check_slots(connection, spec, args)?;
+    }
+    check_memory(server, connection, db, spec, args)?;
+    if server.config.min_replicas_to_write > 0 {
+        server.check_replicas(connection, spec)?;
     }
     if server.master.is_some() {
-        server.check_replica(connection, spec)?;
-    } else if server.config.min_replicas_to_write > 0 {
-        server.check_replicas(connection, spec)?;
+        server.check_read_only(connection, spec)?;
     }
     if is_confined && !spec.flags.contains(Flags::RUNS_WHILE_SUBSCRIBED) {
         return Err(error::only_while_subscribed(spec.name));
     }
-    if is_monitor {
-        server.check_monitor(connection, spec)?;
+    if server.master.is_some() {
+        server.check_stale(connection, spec)?;
+    }
+    if is_follower {
+        server.check_follower(connection, spec)?;
     }
     Ok(())
 }
@@ -296,22 +334,40 @@ fn check_again(
     check(server, connection, spec, args)
 }
 
-#[inline]
-fn check_memory(server: &Server, db: usize, args: Args<'_>) -> Outcome {
-    let growth = args.bytes() + server.keyspace.index_growth(db, args.len());
-    if server.is_over_maxmemory() || !server.keyspace.has_room_for(growth) {
-        return Err(error::OUT_OF_MEMORY);
+#[cold]
+fn check_in_transaction(spec: &'static CommandSpec) -> Outcome {
+    if spec.flags.contains(Flags::NO_MULTI) {
+        return Err(error::NOT_IN_A_TRANSACTION);
     }
     Ok(())
 }
 
-impl Server {
-    /// True once more memory is in use than `maxmemory` allows.
-    #[inline]
-    pub fn is_over_maxmemory(&self) -> bool {
-        let limit = self.config.maxmemory;
-        limit > 0 && crate::memory::used() as u64 > limit
+/// Makes room where there is too much, and refuses what needs memory if there is none.
+#[inline]
+fn check_memory(
+    server: &mut Server,
+    connection: Connection,
+    db: usize,
+    spec: &'static CommandSpec,
+    args: Args<'_>,
+) -> Outcome {
+    let needs_memory = spec.flags.contains(Flags::DENYOOM);
+    let growth = if needs_memory {
+        args.bytes() + server.keyspace.index_growth(db, args.len())
+    } else {
+        0
+    };
+    if server.has_limits() {
+        let lacking = server.make_room(growth) == Room::Lacking;
+        server.lacks_memory = lacking;
+        if lacking && (needs_memory || server.exec_needs_memory(connection, spec)) {
+            return Err(error::OUT_OF_MEMORY);
+        }
     }
+    if needs_memory && !server.keyspace.has_room_for(growth) {
+        return Err(error::OUT_OF_MEMORY);
+    }
+    Ok(())
 }
 
 /// Executes a command that may run and writes its reply. What it has to wait for, if it has, is for
@@ -324,7 +380,7 @@ pub fn execute(
     command: Command,
     args: Args<'_>,
     reply: &mut dyn Sink,
-) -> Result<Option<Wait>, CommandError> {
+) -> Result<Option<Box<Wait>>, CommandError> {
     let Command { spec, handler } = command;
     let client = server.clients.current(connection);
     let db = client.db;
@@ -334,6 +390,9 @@ pub fn execute(
     // SORT alone asks.
     let reads_every_key =
         !spec.name.starts_with("sort") || server.reads_every_key(connection, spec, args);
+    let before_us = server.elapsed_us;
+    let is_followed = server.keyspace.journal.propagation.is_followed();
+    let dirty = server.keyspace.journal.dirty;
     let (outcome, wait) = match handler {
         Handler::Data(run) => {
             server.keyspace.set_touching(touching);
@@ -366,10 +425,16 @@ pub fn execute(
     };
     if wait.is_none() {
         // Counted once it has run: INFO does not count itself.
-        server.stats.called(spec.id);
+        let duration_us = server.elapsed_us - before_us;
+        server.ran(connection, caller, spec, args, duration_us);
     }
     if outcome.is_err() {
         server.stats.failed(spec.id);
+    }
+    if is_followed {
+        let has_changed = server.keyspace.journal.dirty > dirty;
+        let is_whole = matches!(caller, Caller::Client | Caller::Woken);
+        server.propagate(connection, db, spec, args, has_changed, is_whole);
     }
     if server.is_observed() {
         server.after_command(connection, caller, spec, args);
@@ -388,6 +453,31 @@ fn forget_caching(client: &mut Client) {
         && let Some(tracks) = &mut client.tracking
     {
         tracks.caching = false;
+    }
+}
+
+impl Server {
+    /// Keeps the books of a command that was answered, after so long.
+    #[inline]
+    pub(super) fn ran(
+        &mut self,
+        connection: Connection,
+        caller: Caller,
+        spec: &'static CommandSpec,
+        args: Args<'_>,
+        duration_us: u64,
+    ) {
+        let tracked = self.config.latency_tracking;
+        self.stats.called(spec.id, duration_us, tracked);
+        if duration_us > 0 {
+            self.note_latency(spec, duration_us);
+        }
+        // Negative where nothing is logged.
+        if u64::try_from(self.config.slowlog_log_slower_than)
+            .is_ok_and(|slower_than| duration_us >= slower_than)
+        {
+            self.log_slow(connection, caller, spec, args, duration_us);
+        }
     }
 }
 

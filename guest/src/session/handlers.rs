@@ -2,8 +2,9 @@
 //! not built, and answers as an unknown command does.
 
 use super::{
-    SessionHandler, acl, client_command, command, config, connection, debug, info, lolwut, modules,
-    monitor, pause, pubsub, replication, shutdown, tracking, transactions,
+    SessionHandler, acl, append_only, client_command, cluster, command, config, connection, debug,
+    info, latency, lolwut, memory_command, modules, monitor, pause, persistence, pubsub, replica,
+    replication, shutdown, slowlog, tracking, transactions,
 };
 use crate::commands::table::{self, COMMANDS, COUNT, CommandSpec};
 use crate::commands::{
@@ -39,21 +40,28 @@ static HANDLERS: [Option<Handler>; COUNT] = {
     data(&mut table, sort::HANDLERS);
     data(&mut table, dump::HANDLERS);
     session(&mut table, acl::HANDLERS);
+    session(&mut table, append_only::HANDLERS);
     session(&mut table, connection::HANDLERS);
     session(&mut table, client_command::HANDLERS);
+    session(&mut table, cluster::HANDLERS);
     session(&mut table, command::HANDLERS);
     session(&mut table, config::HANDLERS);
     session(&mut table, info::HANDLERS);
+    session(&mut table, latency::HANDLERS);
     session(&mut table, lolwut::HANDLERS);
     session(&mut table, debug::HANDLERS);
     session(&mut table, modules::HANDLERS);
     session(&mut table, monitor::HANDLERS);
     session(&mut table, pause::HANDLERS);
     session(&mut table, pubsub::HANDLERS);
+    session(&mut table, replica::HANDLERS);
     session(&mut table, replication::HANDLERS);
     session(&mut table, tracking::HANDLERS);
     session(&mut table, transactions::HANDLERS);
+    session(&mut table, memory_command::HANDLERS);
     session(&mut table, shutdown::HANDLERS);
+    session(&mut table, slowlog::HANDLERS);
+    session(&mut table, persistence::HANDLERS);
     table
 };
 

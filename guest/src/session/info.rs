@@ -5,6 +5,7 @@
 use std::fmt::Display;
 use std::io::Write as _;
 
+use super::memory_command::{Figures, ratio};
 use super::pubsub::Kind;
 use super::{Call, Client, REDIS_VERSION, Server, SessionHandler};
 use crate::commands::Outcome;
@@ -19,7 +20,7 @@ pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[("info", info)];
 type Section = fn(&Server, &mut Page);
 
 /// In the order they are written. The flag says whether a plain INFO has it.
-const SECTIONS: [(&str, bool, Section); 15] = [
+const SECTIONS: [(&str, bool, Section); 16] = [
     ("Server", true, server),
     ("Clients", true, clients),
     ("Memory", true, memory),
@@ -35,7 +36,11 @@ const SECTIONS: [(&str, bool, Section); 15] = [
     ("Cluster", true, cluster),
     ("Keyspace", true, keyspace),
     ("Keysizes", true, keysizes),
+    (DEBUG, false, debug),
 ];
+
+/// The section that only its name asks for.
+const DEBUG: &str = "Debug";
 
 /// INFO [section [section ...]]
 fn info(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
@@ -48,7 +53,7 @@ fn info(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     let usual = args.len() == 1 || asked("default");
     let mut page = Page::default();
     for (name, is_usual, write) in SECTIONS {
-        if all || (usual && is_usual) || asked(name) {
+        if (all && name != DEBUG) || (usual && is_usual) || asked(name) {
             page.section(name);
             write(call.server, &mut page);
         }
@@ -90,14 +95,6 @@ impl Page {
     }
 }
 
-fn ratio(part: u64, whole: u64) -> f64 {
-    if whole == 0 {
-        0.0
-    } else {
-        part as f64 / whole as f64
-    }
-}
-
 fn server(server: &Server, page: &mut Page) {
     let config = &server.config;
     let now_us = server.now_us();
@@ -109,7 +106,11 @@ fn server(server: &Server, page: &mut Page) {
     page.field("redis_git_sha1", fact("redis_git_sha1", "00000000"));
     page.field("redis_git_dirty", fact("redis_git_dirty", "0"));
     page.field("redis_build_id", fact("redis_build_id", "0"));
-    page.field("redis_mode", "standalone");
+    let is_cluster = server.cluster.is_some();
+    page.field(
+        "redis_mode",
+        if is_cluster { "cluster" } else { "standalone" },
+    );
     page.field("os", fact("os", "WASI"));
     page.field("arch_bits", fact("arch_bits", "64"));
     page.field("monotonic_clock", fact("monotonic_clock", "host"));
@@ -119,7 +120,7 @@ fn server(server: &Server, page: &mut Page) {
     page.field("process_id", fact("process_id", "0"));
     page.field("process_supervised", fact("process_supervised", "no"));
     page.field("run_id", &server.run_id);
-    page.field("tcp_port", config.port);
+    page.field("tcp_port", server.port());
     page.field("server_time_usec", now_us);
     page.field("uptime_in_seconds", uptime_s);
     page.field("uptime_in_days", uptime_s / (24 * 60 * 60));
@@ -149,16 +150,18 @@ fn server(server: &Server, page: &mut Page) {
 
 fn clients(server: &Server, page: &mut Page) {
     let all = server.clients.by_id();
-    let waiting_in = all
-        .iter()
-        .map(|(_, client)| client.input.pending.capacity())
-        .max();
-    let waiting_out = all.iter().map(|(_, client)| client.unsent_bytes).max();
-    page.field("connected_clients", server.clients.len());
+    let figures = all.iter().map(|(_, client)| server.figures(client));
+    let (waiting_in, waiting_out) = figures.fold((0, 0), |(most_in, most_out), figures| {
+        (figures.input().max(most_in), figures.omem.max(most_out))
+    });
+    page.field(
+        "connected_clients",
+        server.clients.len() - server.replicas.len(),
+    );
     page.field("cluster_connections", 0);
     page.field("maxclients", server.config.maxclients);
-    page.field("client_recent_max_input_buffer", waiting_in.unwrap_or(0));
-    page.field("client_recent_max_output_buffer", waiting_out.unwrap_or(0));
+    page.field("client_recent_max_input_buffer", waiting_in);
+    page.field("client_recent_max_output_buffer", waiting_out);
     let count = |fits: fn(&Client) -> bool| all.iter().filter(|(_, client)| fits(client)).count();
     let waiters = &server.waiters;
     page.field("blocked_clients", waiters.len());
@@ -174,39 +177,29 @@ fn clients(server: &Server, page: &mut Page) {
     page.field("clients_in_timeout_table", waiters.with_timeout());
     page.field("total_watched_keys", server.watchers.len());
     page.field("total_blocking_keys", waiters.keys());
-    page.field("total_blocking_keys_on_nokey", 0);
-}
-
-fn memory_of(client: &Client) -> u64 {
-    let buffers = client.input.pending.capacity() + client.held_reply.capacity();
-    (size_of::<Client>() + buffers) as u64
+    page.field(
+        "total_blocking_keys_on_nokey",
+        server.keys_awaited_when_gone(),
+    );
 }
 
 fn memory(server: &Server, page: &mut Page) {
-    let used = crate::memory::used() as u64;
-    let resident = crate::memory::resident() as u64;
-    let peak = server.stats.memory_peak.max(used);
-    let at_start = server.stats.memory_at_start.min(used);
-    let clients: u64 = server
-        .clients
-        .by_id()
-        .iter()
-        .map(|(_, client)| memory_of(client))
-        .sum();
-    let overhead = (at_start + clients).min(used);
-    let dataset = used - overhead;
+    let figures = Figures::beside(server, page.0.capacity());
+    let (used, resident, peak) = (figures.used, figures.resident, figures.peak);
     page.bytes("used_memory", used);
     page.bytes("used_memory_rss", resident);
     page.bytes("used_memory_peak", peak);
     page.field(
         "used_memory_peak_perc",
-        format_args!("{:.2}%", 100.0 * ratio(used, peak)),
+        format_args!("{:.2}%", figures.peak_percentage()),
     );
-    page.field("used_memory_overhead", overhead);
-    page.field("used_memory_startup", at_start);
-    page.field("used_memory_dataset", dataset);
-    let part = 100.0 * ratio(dataset, used - at_start);
-    page.field("used_memory_dataset_perc", format_args!("{part:.2}%"));
+    page.field("used_memory_overhead", figures.overhead);
+    page.field("used_memory_startup", figures.at_start);
+    page.field("used_memory_dataset", figures.dataset());
+    page.field(
+        "used_memory_dataset_perc",
+        format_args!("{:.2}%", figures.dataset_percentage()),
+    );
     page.field("allocator_allocated", used);
     page.field("allocator_active", resident);
     page.field("allocator_resident", resident);
@@ -230,10 +223,10 @@ fn memory(server: &Server, page: &mut Page) {
     page.bytes("used_memory_scripts", 0);
     page.bytes("maxmemory", server.config.maxmemory);
     page.field("maxmemory_policy", server.config.maxmemory_policy.name());
-    let slack = resident.saturating_sub(used);
+    let slack = figures.slack();
     page.field(
         "allocator_frag_ratio",
-        format_args!("{:.2}", ratio(resident, used)),
+        format_args!("{:.2}", figures.fragmentation()),
     );
     page.field("allocator_frag_bytes", slack);
     page.field("allocator_rss_ratio", "1.00");
@@ -242,25 +235,24 @@ fn memory(server: &Server, page: &mut Page) {
     page.field("rss_overhead_bytes", 0);
     page.field(
         "mem_fragmentation_ratio",
-        format_args!("{:.2}", ratio(resident, used)),
+        format_args!("{:.2}", figures.fragmentation()),
     );
     page.field("mem_fragmentation_bytes", slack);
-    page.zeros(&[
-        "mem_not_counted_for_evict",
-        "mem_replication_backlog",
-        "mem_total_replication_buffers",
-        "mem_replica_full_sync_buffer",
-        "mem_clients_slaves",
-    ]);
-    page.field("mem_clients_normal", clients);
+    let for_replicas = server.bytes_for_replicas();
+    page.field("mem_not_counted_for_evict", for_replicas);
+    page.field("mem_replication_backlog", 0);
+    page.field("mem_total_replication_buffers", for_replicas);
+    page.field("mem_replica_full_sync_buffer", 0);
+    page.field("mem_clients_slaves", figures.replicas);
+    page.field("mem_clients_normal", figures.clients - figures.replicas);
     page.zeros(&["mem_cluster_links", "mem_aof_buffer"]);
     page.field("mem_allocator", "dlmalloc");
     page.zeros(&[
         "mem_overhead_db_hashtable_rehashing",
         "active_defrag_running",
         "lazyfree_pending_objects",
-        "lazyfreed_objects",
     ]);
+    page.field("lazyfreed_objects", server.keyspace.stats.freed_lazily);
 }
 
 fn persistence(server: &Server, page: &mut Page) {
@@ -274,17 +266,24 @@ fn persistence(server: &Server, page: &mut Page) {
     page.field("current_fork_perc", "0.00");
     page.zeros(&["current_save_keys_processed", "current_save_keys_total"]);
     page.field("rdb_changes_since_last_save", server.keyspace.journal.dirty);
-    page.field("rdb_bgsave_in_progress", 0);
-    page.field("rdb_last_save_time", server.started_us / 1_000_000);
-    page.field("rdb_last_bgsave_status", "ok");
-    page.field("rdb_last_bgsave_time_sec", -1);
-    page.field("rdb_current_bgsave_time_sec", -1);
-    page.zeros(&[
-        "rdb_saves",
-        "rdb_last_cow_size",
-        "rdb_last_load_keys_expired",
-        "rdb_last_load_keys_loaded",
-    ]);
+    let images = &server.persistence;
+    let since_us = images.background_since_us();
+    page.field("rdb_bgsave_in_progress", u8::from(since_us.is_some()));
+    page.field("rdb_last_save_time", images.saved_us / 1_000_000);
+    page.field(
+        "rdb_last_bgsave_status",
+        if images.failed { "err" } else { "ok" },
+    );
+    let seconds = |seconds: Option<u64>| seconds.map_or(-1, |seconds| seconds as i64);
+    page.field("rdb_last_bgsave_time_sec", seconds(images.took_s));
+    page.field(
+        "rdb_current_bgsave_time_sec",
+        seconds(since_us.map(|since_us| (server.now_us() - since_us) / 1_000_000)),
+    );
+    page.field("rdb_saves", images.saves);
+    page.field("rdb_last_cow_size", 0);
+    page.field("rdb_last_load_keys_expired", images.loaded_expired);
+    page.field("rdb_last_load_keys_loaded", images.loaded);
     // `appendonly yes` is taken, but nothing is written: a sandbox has no files.
     page.zeros(&[
         "aof_enabled",
@@ -294,7 +293,8 @@ fn persistence(server: &Server, page: &mut Page) {
     page.field("aof_last_rewrite_time_sec", -1);
     page.field("aof_current_rewrite_time_sec", -1);
     page.field("aof_last_bgrewrite_status", "ok");
-    page.zeros(&["aof_rewrites", "aof_rewrites_consecutive_failures"]);
+    page.field("aof_rewrites", server.stats.append_only_rewrites);
+    page.field("aof_rewrites_consecutive_failures", 0);
     page.field("aof_last_write_status", "ok");
     page.zeros(&[
         "aof_last_cow_size",
@@ -323,7 +323,8 @@ fn stats(server: &Server, page: &mut Page) {
     page.field("instantaneous_ops_per_sec", rates.commands as u64);
     page.field("total_net_input_bytes", stats.bytes_in);
     page.field("total_net_output_bytes", stats.bytes_out);
-    page.zeros(&["total_net_repl_input_bytes", "total_net_repl_output_bytes"]);
+    page.field("total_net_repl_input_bytes", 0);
+    page.field("total_net_repl_output_bytes", server.replicas.bytes_out);
     page.field(
         "instantaneous_input_kbps",
         format_args!("{:.2}", rates.bytes_in / 1024.0),
@@ -335,23 +336,22 @@ fn stats(server: &Server, page: &mut Page) {
     page.field("instantaneous_input_repl_kbps", "0.00");
     page.field("instantaneous_output_repl_kbps", "0.00");
     page.field("rejected_connections", stats.refused_connections);
-    page.zeros(&[
-        "sync_full",
-        "sync_partial_ok",
-        "sync_partial_err",
-        "expired_subkeys",
-    ]);
+    page.field("sync_full", server.replicas.full_syncs);
+    page.field("sync_partial_ok", 0);
+    page.field("sync_partial_err", server.replicas.refused_partial_syncs);
+    page.field("expired_subkeys", keys.expired_fields);
     page.field("expired_keys", keys.expired);
     page.field("expired_stale_perc", "0.00");
     page.zeros(&[
         "expired_time_cap_reached_count",
         "expire_cycle_cpu_milliseconds",
-        "evicted_keys",
-        "evicted_clients",
-        "evicted_scripts",
-        "total_eviction_exceeded_time",
-        "current_eviction_exceeded_time",
     ]);
+    let (over_ms, over_now_ms) = server.eviction.over_ms(server.now_us());
+    page.field("evicted_keys", keys.evicted);
+    page.field("evicted_clients", stats.evicted_clients);
+    page.field("evicted_scripts", 0);
+    page.field("total_eviction_exceeded_time", over_ms);
+    page.field("current_eviction_exceeded_time", over_now_ms);
     page.field("keyspace_hits", keys.hits);
     page.field("keyspace_misses", keys.misses);
     page.field("pubsub_channels", server.pubsub.len(Kind::Channel));
@@ -402,9 +402,7 @@ fn stats(server: &Server, page: &mut Page) {
 }
 
 fn replication(server: &Server, page: &mut Page) {
-    let config = &server.config;
-    // An id of its own, as random as the run's: its digits in the opposite order.
-    let id: String = server.run_id.chars().rev().collect();
+    let (config, replicas) = (&server.config, &server.replicas);
     match &server.master {
         None => page.field("role", "master"),
         Some(master) => {
@@ -414,8 +412,8 @@ fn replication(server: &Server, page: &mut Page) {
             page.field("master_link_status", "down");
             page.field("master_last_io_seconds_ago", -1);
             page.field("master_sync_in_progress", 0);
-            page.field("slave_read_repl_offset", 1);
-            page.field("slave_repl_offset", 1);
+            page.field("slave_read_repl_offset", replicas.offset());
+            page.field("slave_repl_offset", replicas.offset());
             page.zeros(&[
                 "replica_full_sync_buffer_size",
                 "replica_full_sync_buffer_peak",
@@ -426,18 +424,32 @@ fn replication(server: &Server, page: &mut Page) {
             page.field("replica_announced", u8::from(config.replica_announced));
         }
     }
-    page.field("connected_slaves", 0);
-    if config.min_replicas_to_write > 0 && config.min_replicas_max_lag > 0 {
-        page.field("min_slaves_good_slaves", 0);
+    page.field("connected_slaves", replicas.len());
+    if let Some(good) = server.good_replicas() {
+        page.field("min_slaves_good_slaves", good);
+    }
+    for (number, replica) in server.describe_replicas().iter().enumerate() {
+        page.field(
+            format_args!("slave{number}"),
+            format_args!(
+                "ip={},port={},state=online,offset={},lag={}",
+                replica.address, replica.port, replica.offset, replica.lag_s
+            ),
+        );
     }
     page.field("master_failover_state", "no-failover");
-    page.field("master_replid", id);
+    page.field("master_replid", &server.replication_id);
     page.field("master_replid2", "0".repeat(40));
-    page.field("master_repl_offset", u8::from(server.master.is_some()));
+    page.field("master_repl_offset", replicas.offset());
     page.field("second_repl_offset", -1);
-    page.field("repl_backlog_active", 0);
+    // What was sent is not kept: the backlog is as long as the stream, and empty.
+    page.field("repl_backlog_active", u8::from(replicas.began().is_some()));
     page.field("repl_backlog_size", config.repl_backlog_size);
-    page.zeros(&["repl_backlog_first_byte_offset", "repl_backlog_histlen"]);
+    page.field(
+        "repl_backlog_first_byte_offset",
+        replicas.began().map_or(0, |_| replicas.offset() + 1),
+    );
+    page.field("repl_backlog_histlen", 0);
 }
 
 fn cpu(_: &Server, page: &mut Page) {
@@ -468,8 +480,12 @@ fn commandstats(server: &Server, page: &mut Page) {
             page.field(
                 format_args!("cmdstat_{}", command.name),
                 format_args!(
-                    "calls={},usec=0,usec_per_call=0.00,rejected_calls={},failed_calls={}",
-                    count.calls, count.rejected, count.failed
+                    "calls={},usec={},usec_per_call={:.2},rejected_calls={},failed_calls={}",
+                    count.calls,
+                    count.duration_us,
+                    ratio(count.duration_us, count.calls),
+                    count.rejected,
+                    count.failed
                 ),
             );
         }
@@ -499,29 +515,28 @@ fn latencystats(server: &Server, page: &mut Page) {
     if !server.config.latency_tracking {
         return;
     }
-    // Time stands still while a command runs. Redis's histogram counts no less than a nanosecond.
     let percentiles = &server.config.latency_tracking_info_percentiles;
-    let shown: Vec<String> = percentiles
-        .0
-        .iter()
-        .map(|p| format!("p{}=0.001", Percentiles::label(*p)))
-        .collect();
     for command in &COMMANDS {
-        if server
-            .stats
-            .of_command(command.id)
-            .is_some_and(|count| count.calls > 0)
-        {
-            page.field(
-                format_args!("latency_percentiles_usec_{}", command.name),
-                shown.join(","),
-            );
-        }
+        let Some(histogram) = server.stats.latencies(command.id) else {
+            continue;
+        };
+        let shown: Vec<String> = percentiles
+            .0
+            .iter()
+            .map(|p| {
+                let us = histogram.at_percentile(*p) as f64 / 1000.0;
+                format!("p{}={us:.3}", Percentiles::label(*p))
+            })
+            .collect();
+        page.field(
+            format_args!("latency_percentiles_usec_{}", command.name),
+            shown.join(","),
+        );
     }
 }
 
-fn cluster(_: &Server, page: &mut Page) {
-    page.field("cluster_enabled", 0);
+fn cluster(server: &Server, page: &mut Page) {
+    page.field("cluster_enabled", u8::from(server.cluster.is_some()));
 }
 
 fn keyspace(server: &Server, page: &mut Page) {
@@ -529,12 +544,28 @@ fn keyspace(server: &Server, page: &mut Page) {
         let (keys, expires) = (server.keyspace.len(db), server.keyspace.expiring(db));
         if keys > 0 {
             let ttl_ms = server.keyspace.average_ttl_ms(db);
+            let hashes = server.keyspace.with_expiring_fields(db);
             page.field(
                 format_args!("db{db}"),
-                format_args!("keys={keys},expires={expires},avg_ttl={ttl_ms},subexpiry=0"),
+                format_args!("keys={keys},expires={expires},avg_ttl={ttl_ms},subexpiry={hashes}"),
             );
         }
     }
+}
+
+fn debug(server: &Server, page: &mut Page) {
+    page.zeros(&[
+        "eventloop_duration_aof_sum",
+        "eventloop_duration_cron_sum",
+        "eventloop_duration_max",
+    ]);
+    page.field("eventloop_cmd_per_cycle_max", server.stats.most_commands);
+    page.zeros(&[
+        "allocator_allocated_lua",
+        "allocator_active_lua",
+        "allocator_resident_lua",
+        "allocator_frag_bytes_lua",
+    ]);
 }
 
 /// How many keys there are of each size, by powers of two.

@@ -5,30 +5,28 @@ use super::{Connection, LogLevel, Server};
 /// How often silent clients are looked for while `timeout` is set.
 const IDLE_CHECK_US: u64 = 1_000_000;
 
-/// The reply buffer that every client of Redis has (`PROTO_REPLY_CHUNK_BYTES`).
-const FIRST_BUFFER_BYTES: u64 = 16 * 1024;
-
 impl Server {
     /// Closes a client whose unsent replies are over `client-output-buffer-limit`.
     pub fn check_output_limit(&mut self, connection: Connection) {
-        let listens = self
-            .clients
-            .get(connection)
-            .is_some_and(|client| client.subscriptions.is_some());
         // Normal clients, replicas, and those that listen to channels.
-        let class = if listens { 2 } else { 0 };
+        let class = match self.clients.get(connection) {
+            Some(client) if client.is_replica() => 1,
+            Some(client) if client.subscriptions.is_some() => 2,
+            _ => 0,
+        };
         let limit = &self.config.client_output_buffer_limit[class];
         let (hard, soft, seconds) = (limit.hard_bytes, limit.soft_bytes, limit.soft_seconds);
         let now_us = self.keyspace.now_us();
         let Some(client) = self.clients.get_mut(connection) else {
             return;
         };
-        // Redis does not count the first buffer of a client, which is always there.
-        let unsent =
-            (client.unsent_bytes + client.sending_bytes).saturating_sub(FIRST_BUFFER_BYTES);
+        let unsent = client.output_memory();
         let over_soft_long = if soft > 0 && unsent > soft {
             let since_us = *client.over_soft_limit_since_us.get_or_insert(now_us);
-            now_us.saturating_sub(since_us) > seconds * 1_000_000
+            let until_us = since_us + seconds * 1_000_000 + 1;
+            let next_us = self.soft_limit_check_us.get_or_insert(until_us);
+            *next_us = until_us.min(*next_us);
+            now_us >= until_us
         } else {
             client.over_soft_limit_since_us = None;
             false
@@ -41,6 +39,27 @@ impl Server {
             self.log(LogLevel::Warning, text);
             self.stats.over_output_limit();
             self.close(connection, false);
+        }
+    }
+
+    /// Closes the clients that have been over their soft limit for too long, even if they are sent
+    /// nothing any more.
+    pub fn check_soft_limits(&mut self) {
+        if self
+            .soft_limit_check_us
+            .is_none_or(|at_us| at_us > self.now_us())
+        {
+            return;
+        }
+        self.soft_limit_check_us = None;
+        for connection in self.clients.connections() {
+            if self
+                .clients
+                .get(connection)
+                .is_some_and(|client| client.over_soft_limit_since_us.is_some())
+            {
+                self.check_output_limit(connection);
+            }
         }
     }
 

@@ -3,46 +3,66 @@
 //! Knows no socket: bytes come from and go to `engine`.
 
 mod acl;
+mod append_only;
+mod buffers;
 mod client;
 mod client_command;
+mod client_eviction;
 mod client_info;
+mod cluster;
 mod command;
 mod config;
 mod connection;
 mod debug;
 mod events;
+mod eviction;
 mod gate;
 
 pub mod handlers;
+mod histogram;
 mod info;
+mod latency;
 mod limits;
 mod lolwut;
+mod memory_command;
 mod modules;
 mod monitor;
 mod output;
 mod pause;
+mod persistence;
 mod pubsub;
 mod redaction;
+mod replica;
 mod replication;
 mod shutdown;
+mod slowlog;
+mod sparkline;
 mod stats;
 mod tracking;
 mod transactions;
 mod waiting;
 
 pub use acl::{Acl, UserId};
+pub use buffers::Buffers;
 pub use client::{Client, Clients, IMPLICIT, Input, ReplyMode, Transport};
 pub use command::commands_markdown;
 pub use gate::run;
 pub use output::{Delivery, Output};
+pub use persistence::{ImageFile, Persistence, Saved};
 pub use stats::Stats;
 
 use std::collections::{BTreeMap, VecDeque};
 
+use buffers::Upkeep;
+use cluster::Cluster;
+use eviction::Eviction;
+use latency::Latency;
 use output::Mail;
 use pause::Pause;
 use pubsub::PubSub;
+use replica::Replicas;
 use replication::Master;
+use slowlog::SlowLog;
 use tracking::Tracking;
 use transactions::DbKey;
 use waiting::Waiters;
@@ -50,7 +70,7 @@ use waiting::Waiters;
 use crate::commands::table::CommandSpec;
 use crate::commands::{CommandError, Outcome, Wait};
 use crate::config::Config;
-use crate::keyspace::Keyspace;
+use crate::keyspace::{Keyspace, Telling};
 use crate::resp::{Args, Sink};
 
 /// The version of Redis that is answered for.
@@ -110,8 +130,18 @@ pub struct Server {
     pub started_us: u64,
     /// 40 hexadecimal digits, from the seed.
     pub run_id: String,
+    /// The same of the stream of changes.
+    pub replication_id: String,
+    /// What is known of images of the data.
+    pub persistence: Persistence,
     /// Until when nothing is answered (`DEBUG SLEEP`), in microseconds since the Unix epoch.
     pub asleep_until_us: Option<u64>,
+    /// Microseconds that commands were told to take, since the start.
+    pub elapsed_us: u64,
+    /// Commands that took long.
+    pub slowlog: SlowLog,
+    /// Events that took long.
+    pub latency: Latency,
     /// `CLIENT PAUSE`, while it lasts.
     pub pause: Option<Pause>,
     /// Who waits for what.
@@ -122,10 +152,16 @@ pub struct Server {
     pub pubsub: PubSub,
     /// Who is told of changes to keys that it has copies of.
     pub tracking: Tracking,
+    /// What it is in a cluster, if it is in one.
+    pub cluster: Option<Box<Cluster>>,
+    /// Who follows the changes of the data.
+    pub replicas: Replicas,
     /// Whom this server follows, if it is a replica.
     pub master: Option<Master>,
     /// Who is told of every command.
     pub monitors: Vec<Connection>,
+    /// Something is left to do for others once the command that runs is answered.
+    pub is_unsettled: bool,
     /// Messages written by the command that runs.
     pub mail: Mail,
     /// They come before its reply, not behind it.
@@ -134,6 +170,18 @@ pub struct Server {
     pub unblocked: Vec<(Connection, Option<CommandError>)>,
     /// Connections with input that was not run when it came.
     pub backlog: VecDeque<Connection>,
+    /// How far it has come to make room for data.
+    pub eviction: Eviction,
+    /// `DEBUG SET-DISABLE-DENY-SCRIPTS`: scripts may call what is not for scripts.
+    pub scripts_may_call_all: bool,
+    /// Bytes that the step itself holds, to write replies in: they are no data.
+    pub step_bytes: usize,
+    /// There was no room left when the command that runs began.
+    pub lacks_memory: bool,
+    /// How the buffers of clients are looked after.
+    pub upkeep: Upkeep,
+    /// When clients over a soft limit on their output are looked for next.
+    pub soft_limit_check_us: Option<u64>,
     /// When clients that say nothing are looked for next.
     pub idle_check_us: u64,
     /// SHUTDOWN was asked for.
@@ -142,6 +190,8 @@ pub struct Server {
     pub closes: Vec<Close>,
     /// Lines for the host's log.
     pub logs: Vec<LogLine>,
+    /// Parameters that changed and that only the host can heed.
+    pub settings: Vec<(String, String)>,
 }
 
 impl Server {
@@ -153,7 +203,11 @@ impl Server {
         mut rng: fastrand::Rng,
         facts: Vec<(String, String)>,
     ) -> Self {
-        let run_id = (0..40).map(|_| rng.digit(16)).collect();
+        let run_id: String = (0..40).map(|_| rng.digit(16)).collect();
+        let cluster = config
+            .cluster_enabled
+            .then(|| Box::new(Cluster::new(&mut rng)));
+        let persistence = Persistence::since(keyspace.now_us());
         Server {
             started_us: keyspace.now_us(),
             master: Master::configured(&config.replicaof),
@@ -165,21 +219,37 @@ impl Server {
             stats: Stats::default(),
             rng,
             facts,
+            // As random as the run's: its digits in the opposite order.
+            replication_id: run_id.chars().rev().collect(),
             run_id,
+            persistence,
             asleep_until_us: None,
+            elapsed_us: 0,
+            slowlog: SlowLog::default(),
+            latency: Latency::default(),
             pause: None,
             waiters: Waiters::default(),
             watchers: BTreeMap::new(),
             pubsub: PubSub::default(),
+            cluster,
+            replicas: Replicas::default(),
             monitors: Vec::new(),
+            is_unsettled: false,
             mail: Mail::default(),
             mail_comes_first: false,
             unblocked: Vec::new(),
             backlog: VecDeque::new(),
+            eviction: Eviction::default(),
+            scripts_may_call_all: false,
+            step_bytes: 0,
+            lacks_memory: false,
+            upkeep: Upkeep::default(),
+            soft_limit_check_us: None,
             idle_check_us: 0,
             exit: false,
             closes: Vec::new(),
             logs: Vec::new(),
+            settings: Vec::new(),
         }
     }
 
@@ -196,8 +266,18 @@ impl Server {
             .map(|(_, value)| value.as_str())
     }
 
-    /// Writes a line to the host's log.
+    /// The port that clients connect to: the host's word, since it may have chosen one.
+    pub fn port(&self) -> i32 {
+        let told = self.fact("tcp_port").and_then(|port| port.parse().ok());
+        told.unwrap_or(self.config.port)
+    }
+
+    /// Writes a line to the host's log, if `loglevel` wants it.
     pub fn log(&mut self, level: LogLevel, text: impl Into<String>) {
+        // Both are in the order of what matters more; above all is `nothing`.
+        if (level as u8) < (self.config.loglevel as u8) {
+            return;
+        }
         self.logs.push(LogLine {
             level,
             text: text.into(),
@@ -211,10 +291,19 @@ impl Server {
         }
     }
 
-    /// Answers nothing before that time: input is kept, and the reply of the command that asked for
-    /// it is held back.
-    pub fn sleep_until_us(&mut self, until_us: u64) {
+    /// True while nothing is answered.
+    pub fn is_paused(&self) -> bool {
+        self.asleep_until_us.is_some() || self.persistence.is_waited_for()
+    }
+
+    /// Answers nothing for so long, behind what it sleeps already: input is kept, and the reply of the
+    /// command that asked for it is held back.
+    pub fn sleep_for_us(&mut self, duration_us: u64) {
+        let until_us = self.now_us().saturating_add(duration_us);
         self.asleep_until_us = Some(until_us);
+        // What comes after it in the same transaction comes later.
+        self.keyspace.set_now_us(until_us);
+        self.elapsed_us = self.elapsed_us.saturating_add(duration_us);
     }
 }
 
@@ -246,7 +335,7 @@ pub struct Call<'a> {
     /// Whether the caller can wait.
     pub may_wait: bool,
     /// Set by a command that has to wait, instead of a reply.
-    pub wait: Option<Wait>,
+    pub wait: Option<Box<Wait>>,
 }
 
 impl Call<'_> {
@@ -255,10 +344,16 @@ impl Call<'_> {
         self.server.clients.current(self.connection)
     }
 
+    /// Tells who follows the changes of the data this command, though it changes nothing.
+    pub fn propagate_anyway(&mut self) {
+        let propagation = &mut self.server.keyspace.journal.propagation;
+        propagation.set_telling(Telling::Anyway);
+    }
+
     /// Waits, or where nobody can answers that there is nothing.
     pub fn wait_for(&mut self, wait: Wait) {
         if self.may_wait {
-            self.wait = Some(wait);
+            self.wait = Some(Box::new(wait));
         } else {
             wait.nothing.write(self.reply);
         }

@@ -1,7 +1,8 @@
 //! MONITOR: clients that are told of every command.
 
+use super::redaction::Shown;
 use super::{Call, Caller, Connection, Server, SessionHandler, Transport};
-use crate::commands::table::{CommandSpec, Flags};
+use crate::commands::table::CommandSpec;
 use crate::commands::{Outcome, error};
 use crate::resp::Args;
 
@@ -24,19 +25,14 @@ fn monitor(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
 }
 
 impl Server {
-    /// To Redis who monitors is a replica of a kind: it has no business with keys.
-    #[cold]
-    pub(super) fn check_monitor(&self, connection: Connection, spec: &CommandSpec) -> Outcome {
-        let flags = self.flags_of_exec(connection, spec).unwrap_or(spec.flags);
-        let about_keys = [Flags::READONLY, Flags::WRITE, Flags::MAY_REPLICATE];
-        if about_keys.into_iter().any(|about| flags.contains(about)) {
-            return Err(error::NO_KEYS_FOR_REPLICAS);
-        }
-        Ok(())
-    }
-
     /// Tells all monitors of a command.
-    pub(super) fn feed_monitors(&mut self, by: Connection, caller: Caller, args: Args<'_>) {
+    pub(super) fn feed_monitors(
+        &mut self,
+        by: Connection,
+        caller: Caller,
+        spec: &CommandSpec,
+        args: Args<'_>,
+    ) {
         let Some(client) = self.clients.get(by) else {
             return;
         };
@@ -56,9 +52,10 @@ impl Server {
             _ => line.push_str(&client.peer),
         }
         line.push(']');
-        for arg in args.iter() {
+        let shown = Shown::of(spec, args);
+        for index in 0..args.len() {
             line.push(' ');
-            quote(arg, &mut line);
+            quote(shown.at(index), &mut line);
         }
         let monitors = self.monitors.clone();
         for connection in monitors {

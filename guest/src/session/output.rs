@@ -58,6 +58,7 @@ impl Output {
                 client.sending_bytes += u64::from(letter.length);
             }
             self.deliver(server, letter.connection, start, letter.length);
+            server.count_memory(letter.connection);
             server.check_output_limit(letter.connection);
         }
         // Its buffer is used again, unless it was for something enormous.
@@ -116,7 +117,30 @@ pub struct Message {
     length: u32,
 }
 
+impl Message {
+    /// How many bytes it has.
+    pub fn length(self) -> u32 {
+        self.length
+    }
+}
+
 impl Server {
+    /// Sends bytes as they are to a connection. It is closed where they do not fit in memory.
+    pub fn send_raw(&mut self, connection: Connection, pieces: &[&[u8]]) {
+        let start = self.mail.wire.len();
+        let limit = longest(self, start);
+        self.mail.wire.aim(Protocol::default(), limit);
+        pieces.iter().for_each(|piece| self.mail.wire.raw(piece));
+        if self.mail.wire.overflowed() {
+            self.mail.wire.truncate(start);
+            self.close(connection, false);
+            return;
+        }
+        let length = (self.mail.wire.len() - start) as u32;
+        let start = start as u32;
+        self.send_message(connection, Message { start, length });
+    }
+
     /// Writes a message. `None` where it does not fit in memory: then nobody gets it.
     pub fn write_message(
         &mut self,
@@ -140,6 +164,7 @@ impl Server {
 
     /// Sends a message to a connection, behind the reply to the command that runs.
     pub fn send_message(&mut self, connection: Connection, message: Message) {
+        self.is_unsettled = true;
         self.mail.letters.push(Delivery {
             connection,
             start: message.start,

@@ -26,9 +26,9 @@ impl Server {
         let Some(pause) = self.pause else {
             return false;
         };
-        // Nobody can wait behind `execute`; who monitors counts as a replica, and those go on.
-        let is_monitor = |client: &Client| client.is_monitor;
-        if connection == IMPLICIT || self.clients.get(connection).is_some_and(is_monitor) {
+        // Nobody can wait behind `execute`; and replicas go on.
+        let client = self.clients.get(connection);
+        if connection == IMPLICIT || client.is_some_and(Client::counts_as_replica) {
             return false;
         }
         let queued = self.flags_of_exec(connection, command.spec);
@@ -39,6 +39,7 @@ impl Server {
     /// Ends a pause: what was put off runs once this command is answered.
     pub(super) fn end_pause(&mut self) {
         self.pause = None;
+        self.is_unsettled = true;
         self.keyspace.set_expiring(true);
     }
 }

@@ -303,6 +303,10 @@ fn sunsubscribe(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
 /// PUBLISH channel message
 fn publish(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     let receivers = call.server.publish(args.at(1), args.at(2));
+    // In a cluster, who listens elsewhere hears of it another way.
+    if call.server.cluster.is_none() {
+        call.propagate_anyway();
+    }
     call.reply.integer(receivers as i64);
     Ok(())
 }
@@ -313,6 +317,7 @@ fn spublish(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     let receivers = call.server.send_to(Kind::Shard, channel, |sink| {
         three(sink, Kind::Shard, channel, message);
     });
+    call.propagate_anyway();
     call.reply.integer(receivers as i64);
     Ok(())
 }

@@ -1,46 +1,52 @@
-//! What is not shown of a request: passwords, and who the users are. For whoever shows requests to
-//! others (MONITOR, SLOWLOG).
+//! What must not be shown of a request, in the slow log or to who watches: passwords, users, secrets.
 
 use crate::commands::options::is;
 use crate::commands::table::CommandSpec;
 use crate::config::Config;
-use crate::resp::{Args, OwnedArgs};
+use crate::resp::Args;
 
+/// What stands in its place.
 const REDACTED: &[u8] = b"(redacted)";
 
-/// The request without what must not be shown; `None` where all of it may.
-pub fn redacted(spec: &CommandSpec, args: Args<'_>) -> Option<OwnedArgs> {
-    let secret = match spec.name {
-        "auth" if args.len() <= 3 => (1..args.len()).collect(),
-        "hello" => behind_options(args, 2, &[("AUTH", 2, true), ("SETNAME", 1, false)]),
-        "migrate" => behind_options(
-            args,
-            6,
-            &[
-                ("COPY", 0, false),
-                ("REPLACE", 0, false),
-                ("AUTH", 1, true),
-                ("AUTH2", 2, true),
-            ],
-        ),
-        "acl|setuser" | "acl|deluser" | "acl|getuser" => (2..args.len()).collect(),
-        "config|set" => (3..args.len())
-            .step_by(2)
-            .filter(|value| Config::is_sensitive(args.at(value - 1)))
-            .collect(),
-        _ => Vec::new(),
-    };
-    if secret.is_empty() {
-        return None;
+/// A request as it may be shown.
+pub(super) struct Shown<'a> {
+    args: Args<'a>,
+    /// Indexes of what may not, in order.
+    secret: Vec<usize>,
+}
+
+impl<'a> Shown<'a> {
+    pub(super) fn of(spec: &CommandSpec, args: Args<'a>) -> Self {
+        let secret = match spec.name {
+            "auth" if args.len() <= 3 => (1..args.len()).collect(),
+            "hello" => behind_options(args, 2, &[("AUTH", 2, true), ("SETNAME", 1, false)]),
+            "migrate" => behind_options(
+                args,
+                6,
+                &[
+                    ("COPY", 0, false),
+                    ("REPLACE", 0, false),
+                    ("AUTH", 1, true),
+                    ("AUTH2", 2, true),
+                ],
+            ),
+            "acl|setuser" | "acl|deluser" | "acl|getuser" => (2..args.len()).collect(),
+            "config|set" => (3..args.len())
+                .step_by(2)
+                .filter(|value| Config::is_sensitive(args.at(value - 1)))
+                .collect(),
+            _ => Vec::new(),
+        };
+        Shown { args, secret }
     }
-    let shown = args.iter().enumerate().map(|(index, arg)| {
-        if secret.contains(&index) {
+
+    pub(super) fn at(&self, index: usize) -> &'a [u8] {
+        if self.secret.binary_search(&index).is_ok() {
             REDACTED
         } else {
-            arg
+            self.args.at(index)
         }
-    });
-    Some(shown.collect())
+    }
 }
 
 /// The indexes of the arguments of those options that are secret. An option has a name and a number
@@ -68,6 +74,7 @@ fn behind_options(args: Args<'_>, from: usize, options: &[(&str, usize, bool)]) 
 mod tests {
     use super::*;
     use crate::commands::table;
+    use crate::resp::OwnedArgs;
 
     fn check(request: &str, expected: &str) {
         let args: OwnedArgs = request.split(' ').map(str::as_bytes).collect();
@@ -77,9 +84,8 @@ mod tests {
             .get(1)
             .and_then(|sub| spec.subcommand(sub))
             .unwrap_or(spec);
-        let redacted = redacted(spec, args);
-        let shown = redacted.as_ref().map_or(args, OwnedArgs::as_args);
-        let words: Vec<&[u8]> = shown.iter().collect();
+        let shown = Shown::of(spec, args);
+        let words: Vec<&[u8]> = (0..args.len()).map(|index| shown.at(index)).collect();
         assert_eq!(
             String::from_utf8_lossy(&words.join(&b' ')),
             expected,

@@ -1,20 +1,17 @@
-//! Replication, as far as a server on its own has any: ROLE, REPLICAOF, WAIT, WAITAOF, FAILOVER,
-//! REPLCONF. A replica of a master is one whose master is never reached: read only, and its data as
+//! Replication, as far as a server on its own has any: ROLE, REPLICAOF, WAIT, WAITAOF,
+//! FAILOVER. A replica of a master is one whose master is never reached: read only, and its data as
 //! old as it says.
 
-use std::ops::Range;
-
-use super::{Call, Connection, LogLevel, Server, SessionHandler};
+use super::{Call, Caller, Connection, LogLevel, Server, SessionHandler};
 use crate::commands::table::{CommandSpec, Flags};
 use crate::commands::wait::{self, Awaited, Nothing};
 use crate::commands::{Outcome, Wait, error, options};
 use crate::config::ReplicaOf;
-use crate::resp::{Args, split_words};
+use crate::resp::Args;
 use crate::value::number::parse_i64;
 
 pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
     ("failover", failover),
-    ("replconf", replconf),
     ("replicaof", replicaof),
     ("role", role),
     ("slaveof", replicaof),
@@ -32,15 +29,20 @@ pub struct Master {
 }
 
 impl Server {
-    /// Whether a replica may run a command, or the transaction that EXEC ends.
+    /// Whether a replica may run a command, or the transaction that EXEC ends, though it may write.
     #[cold]
-    pub(super) fn check_replica(&self, connection: Connection, spec: &CommandSpec) -> Outcome {
-        let queued = self.flags_of_exec(connection, spec);
-        let writes = queued.unwrap_or(spec.flags).contains(Flags::WRITE);
-        if writes && self.config.replica_read_only {
+    pub(super) fn check_read_only(&self, connection: Connection, spec: &CommandSpec) -> Outcome {
+        let flags = self.flags_of_exec(connection, spec).unwrap_or(spec.flags);
+        if flags.contains(Flags::WRITE) && self.config.replica_read_only {
             return Err(error::READ_ONLY);
         }
-        let goes_stale = match queued {
+        Ok(())
+    }
+
+    /// Whether a replica may run a command, or the transaction that EXEC ends, on data that is old.
+    #[cold]
+    pub(super) fn check_stale(&self, connection: Connection, spec: &CommandSpec) -> Outcome {
+        let goes_stale = match self.flags_of_exec(connection, spec) {
             Some(_) => self.all_queued_have(connection, Flags::STALE),
             None => spec.flags.contains(Flags::STALE),
         };
@@ -50,18 +52,30 @@ impl Server {
         Ok(())
     }
 
-    /// Whether a master without replicas may run a command, or the transaction that EXEC ends.
+    /// Whether enough follow for a command, or the transaction that EXEC ends.
     #[cold]
     pub(super) fn check_replicas(&self, connection: Connection, spec: &CommandSpec) -> Outcome {
         let flags = self.flags_of_exec(connection, spec).unwrap_or(spec.flags);
-        if flags.contains(Flags::WRITE) && self.config.min_replicas_max_lag > 0 {
-            return Err(error::NO_REPLICAS);
+        if flags.contains(Flags::WRITE) && !self.has_enough_replicas() {
+            return Err(error::NOT_ENOUGH_REPLICAS);
+        }
+        Ok(())
+    }
+
+    /// Whether one who counts as a replica may run a command, or the transaction that EXEC ends: it
+    /// has no business with keys.
+    #[cold]
+    pub(super) fn check_follower(&self, connection: Connection, spec: &CommandSpec) -> Outcome {
+        let flags = self.flags_of_exec(connection, spec).unwrap_or(spec.flags);
+        let about_keys = [Flags::READONLY, Flags::WRITE, Flags::MAY_REPLICATE];
+        if about_keys.into_iter().any(|about| flags.contains(about)) {
+            return Err(error::REPLICA_IN_KEYSPACE);
         }
         Ok(())
     }
 
     /// Follows a master from now on, or none. Its address is what CONFIG GET says.
-    pub fn follow(&mut self, master: Option<Master>) {
+    pub fn set_master(&mut self, master: Option<Master>) {
         let address = master.as_ref().map_or_else(String::new, |master| {
             format!("{} {}", master.host, master.port)
         });
@@ -102,10 +116,17 @@ impl Master {
 fn role(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
     match &call.server.master {
         None => {
+            let replicas = call.server.describe_replicas();
             call.reply.array(3);
             call.reply.bulk(b"master");
-            call.reply.integer(0);
-            call.reply.array(0);
+            call.reply.integer(call.server.replicas.offset() as i64);
+            call.reply.array(replicas.len());
+            for replica in replicas {
+                call.reply.array(3);
+                call.reply.bulk(replica.address.as_bytes());
+                call.reply.bulk_integer(replica.port.into());
+                call.reply.bulk_integer(replica.offset as i64);
+            }
         }
         Some(master) => {
             call.reply.array(5);
@@ -127,7 +148,7 @@ fn replicaof(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     }
     if options::is(host, "NO") && options::is(port, "ONE") {
         if call.server.master.is_some() {
-            call.server.follow(None);
+            call.server.set_master(None);
             call.server
                 .log(LogLevel::Notice, "MASTER MODE enabled (user request)");
         }
@@ -153,8 +174,10 @@ fn replicaof(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
             "REPLICAOF {host}:{port}: this server is read only from now on, but it fetches no data"
         ),
     );
-    call.server.follow(Some(Master { host, port }));
+    call.server.set_master(Some(Master { host, port }));
     call.server.disconnect_waiting();
+    // What they follow is no longer ours to tell.
+    call.server.disconnect_replicas();
     call.reply.ok();
     Ok(())
 }
@@ -186,9 +209,15 @@ fn wait(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
         return Err(error::WAIT_ON_A_REPLICA);
     }
     // Redis keeps 32 bits of it.
-    let replicas = options::integer(args.at(1))? as i32;
+    let wanted = i64::from(options::integer(args.at(1))? as i32);
     let until_us = wait::timeout_ms(args.at(2), call.server.keyspace.now_ms())?;
-    wait_generic(call, until_us, replicas <= 0, Nothing::Zero)
+    let offset = call.client().written_offset;
+    let there = call.server.replicas_at(offset) as i64;
+    let asks = there < wanted && call.caller == Caller::Client;
+    if asks && !call.server.replicas.is_empty() {
+        call.server.ask_for_offsets();
+    }
+    wait_generic(call, until_us, wanted <= there, Nothing::Number(there))
 }
 
 /// WAITAOF numlocal numreplicas timeout
@@ -236,46 +265,4 @@ fn failover(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
         return Err(error::FAILOVER_ON_A_REPLICA);
     }
     Err(error::FAILOVER_WITHOUT_REPLICAS)
-}
-
-/// REPLCONF [option value ...]
-fn replconf(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
-    if args.len().is_multiple_of(2) {
-        return Err(error::SYNTAX);
-    }
-    let pairs = args.from(1).iter().step_by(2);
-    for (option, value) in pairs.zip(args.from(2).iter().step_by(2)) {
-        if options::is(option, "ACK") || options::is(option, "GETACK") {
-            // Told to a master by its replica and the other way round, and never answered.
-            return Ok(());
-        }
-        check_replconf(option, value)?;
-    }
-    call.reply.ok();
-    Ok(())
-}
-
-/// The longest address, one more.
-const HOST_BYTES: usize = 256;
-
-/// Whether a replica may say that of itself. Nothing follows: none is sent any data.
-fn check_replconf(option: &[u8], value: &[u8]) -> Outcome {
-    match option.to_ascii_lowercase().as_slice() {
-        b"listening-port" => options::integer(value).map(drop),
-        b"ip-address" if value.len() >= HOST_BYTES => Err(error::address_too_long(value.len())),
-        b"ip-address" | b"capa" => Ok(()),
-        b"rdb-only" | b"rdb-channel" => options::between(value, 0, 1).map(drop),
-        b"rdb-filter-only" => {
-            let (mut bytes, mut spans) = (Vec::new(), Vec::new());
-            split_words(value, &mut bytes, |start, end| spans.push(start..end))
-                .ok_or(error::NO_RDB_FILTER)?;
-            let unknown = |span: &Range<usize>| !options::is(&bytes[span.clone()], "FUNCTIONS");
-            match spans.into_iter().find(unknown) {
-                Some(span) => Err(error::rdb_filter(&bytes[span])),
-                None => Ok(()),
-            }
-        }
-        b"main-ch-client-id" => Err(error::rdb_client_id(value)),
-        _ => Err(error::replconf_option(option)),
-    }
 }

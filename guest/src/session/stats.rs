@@ -1,7 +1,8 @@
 //! Counters, as INFO shows them and CONFIG RESETSTAT clears them. Knows nothing of what it counts.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
+use super::histogram::Histogram;
 use crate::commands::table::COUNT;
 
 /// How many different error codes are counted; one more, and Redis gives up counting by code.
@@ -20,6 +21,10 @@ pub struct CommandCount {
     pub rejected: u64,
     /// It ran and answered an error.
     pub failed: u64,
+    /// Microseconds that all calls took.
+    pub duration_us: u64,
+    /// Calls that took no time, as far as `latency-tracking` counts them.
+    instants: u64,
 }
 
 /// An error's code, and how often it was answered.
@@ -76,7 +81,16 @@ pub struct Stats {
     pub over_query_limit: u64,
     /// Clients closed because of `client-output-buffer-limit`.
     pub over_output_limit: u64,
+    /// Clients closed because of `maxmemory-clients`.
+    pub evicted_clients: u64,
+    /// Rewrites of an append-only file that were asked for.
+    pub append_only_rewrites: u64,
+    /// The most commands that ran in one step.
+    pub most_commands: u64,
+    commands_before: u64,
     by_command: Vec<CommandCount>,
+    /// How long calls took, by the id of the command: those that took any time.
+    durations: BTreeMap<usize, Histogram>,
     /// By code, sorted.
     by_error: Vec<ErrorCount>,
     too_many_errors: bool,
@@ -112,6 +126,8 @@ impl Stats {
     #[inline]
     pub fn step(&mut self, now_us: u64) {
         self.steps += 1;
+        self.most_commands = self.most_commands.max(self.commands - self.commands_before);
+        self.commands_before = self.commands;
         let used = crate::memory::used() as u64;
         self.memory_peak = self.memory_peak.max(used);
         if self.memory_at_start == 0 {
@@ -145,11 +161,30 @@ impl Stats {
         });
     }
 
-    /// A command has run.
+    /// A command has run for so long. `tracked` says whether that goes into its histogram.
     #[inline]
-    pub fn called(&mut self, id: usize) {
+    pub fn called(&mut self, id: usize, duration_us: u64, tracked: bool) {
         self.commands += 1;
-        self.command(id).calls += 1;
+        let count = self.command(id);
+        count.calls += 1;
+        if duration_us == 0 {
+            count.instants += u64::from(tracked);
+            return;
+        }
+        count.duration_us += duration_us;
+        if tracked {
+            self.durations.entry(id).or_default().record(duration_us, 1);
+        }
+    }
+
+    /// How long the calls of a command took; `None` if it was never called while that was tracked.
+    pub fn latencies(&self, id: usize) -> Option<Histogram> {
+        let instants = self.by_command.get(id).map_or(0, |count| count.instants);
+        let mut latencies = self.durations.get(&id).cloned();
+        if instants > 0 {
+            latencies.get_or_insert_default().record(0, instants);
+        }
+        latencies
     }
 
     /// The gate refused a command.
@@ -269,7 +304,7 @@ mod tests {
         let mut stats = Stats::default();
         for step in 0..100u64 {
             stats.step(step * SAMPLE_EVERY_US);
-            stats.called(0);
+            stats.called(0, 0, true);
         }
         let now_us = 100 * SAMPLE_EVERY_US;
         assert_eq!(stats.rates(now_us).commands.round(), 10.0);

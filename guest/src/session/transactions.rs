@@ -3,7 +3,7 @@
 
 use super::gate::{self, Command};
 use super::{Call, Caller, Connection, Server, SessionHandler};
-use crate::commands::table::{CommandSpec, Flags};
+use crate::commands::table::{self, CommandSpec, Flags};
 use crate::commands::{CommandError, Outcome, error};
 use crate::resp::{Args, OwnedArgs, Sink, Wire};
 
@@ -38,6 +38,9 @@ impl Queued {
     }
 }
 
+/// An argument's place in Redis's list of arguments.
+const POINTER_BYTES: usize = 8;
+
 /// What a client has queued since MULTI.
 #[derive(Debug, Default)]
 pub struct Transaction {
@@ -48,7 +51,7 @@ pub struct Transaction {
     is_poisoned: bool,
     /// What any of its commands does.
     flags: Flags,
-    /// Bytes of all arguments.
+    /// Bytes of all arguments, and of where they are.
     bytes: usize,
 }
 
@@ -56,9 +59,22 @@ impl Transaction {
     /// Adds a command at the end.
     pub fn queue(&mut self, queued: Queued) {
         self.flags = self.flags | queued.command.spec.flags;
-        self.bytes += queued.args.as_args().bytes() + size_of::<Queued>();
+        let args = queued.args.as_args();
+        self.bytes += args.bytes() + args.len() * POINTER_BYTES;
         self.queue.push(queued);
         self.len += 1;
+    }
+
+    /// What any of its commands does.
+    pub(super) fn flags(&self) -> Flags {
+        self.flags
+    }
+
+    /// The commands queued, in order.
+    pub(super) fn queued(&self) -> impl Iterator<Item = (&'static CommandSpec, Args<'_>)> {
+        self.queue
+            .iter()
+            .map(|queued| (queued.command.spec, queued.args.as_args()))
     }
 
     /// How many commands are queued.
@@ -89,15 +105,15 @@ impl Server {
         if let Some(transaction) = &mut client.transaction {
             transaction.is_poisoned = true;
         }
-        if !args.at(0).eq_ignore_ascii_case(b"exec") {
+        let Some(spec) = table::lookup(args.at(0)).filter(|spec| spec.name == "exec") else {
             return refused;
-        }
+        };
         // Even if there is no transaction.
         client.transaction = None;
         self.forget_watches(connection);
         if !self.monitors.is_empty() {
             // They have seen MULTI, and have to see its end.
-            self.feed_monitors(connection, Caller::Client, args);
+            self.feed_monitors(connection, Caller::Client, spec, args);
         }
         error::discarded_because(refused.text())
     }
@@ -122,17 +138,10 @@ impl Server {
         })
     }
 
-    /// EXEC needs memory if one of its commands does.
-    pub(super) fn check_memory_for_exec(&mut self, connection: Connection) -> Outcome {
-        let client = self.clients.current(connection);
-        let needs_memory = client
-            .transaction
-            .as_ref()
-            .is_some_and(|transaction| transaction.flags.contains(Flags::DENYOOM));
-        if needs_memory && self.is_over_maxmemory() {
-            return Err(error::OUT_OF_MEMORY);
-        }
-        Ok(())
+    /// True for EXEC where one of the commands queued needs memory.
+    pub(super) fn exec_needs_memory(&self, connection: Connection, spec: &CommandSpec) -> bool {
+        self.flags_of_exec(connection, spec)
+            .is_some_and(|flags| flags.contains(Flags::DENYOOM))
     }
 
     /// Who watches this key will not have their EXEC, and need not watch any more.

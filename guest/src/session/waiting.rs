@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::gate::{self, Command};
-use super::{Connection, Output, Server};
+use super::{Caller, Connection, Output, Server};
 use crate::commands::{CommandError, Wait};
 use crate::resp::{Args, OwnedArgs, Sink as _};
 
@@ -69,6 +69,8 @@ pub struct Waiters {
     timeouts: BTreeSet<(u64, Connection)>,
     /// Keys that came to hold something, in order.
     ready: VecDeque<(usize, Box<[u8]>)>,
+    /// Those who are to look again, whatever they wait for.
+    nudged: VecDeque<Connection>,
     /// Those put off by a pause, in the order they came.
     postponed: VecDeque<Connection>,
     /// How many clients wait for keys or time.
@@ -111,6 +113,11 @@ impl Waiters {
         if is_awaited && !self.ready.iter().any(|(d, k)| *d == db && **k == *key) {
             self.ready.push_back((db, key.into()));
         }
+    }
+
+    /// True if somebody is to look again.
+    pub fn has_nudged(&self) -> bool {
+        !self.nudged.is_empty()
     }
 
     /// True if a pause has put somebody off.
@@ -247,6 +254,38 @@ impl Server {
         self.settle_mail(out);
     }
 
+    /// Those who wait for replicas are to look again once the command is answered.
+    pub(super) fn wake_those_who_wait_for_replicas(&mut self) {
+        let waits = |client: &super::Client| {
+            let parked = client.parked.as_ref();
+            parked.is_some_and(|parked| parked.command.spec.name == "wait")
+        };
+        let all = self.clients.by_id().into_iter();
+        let nudged = all
+            .filter(|(_, client)| waits(client))
+            .map(|(connection, _)| connection);
+        self.waiters.nudged.extend(nudged);
+        self.is_unsettled |= self.waiters.has_nudged();
+    }
+
+    /// Has those who are to look again run their command.
+    pub(super) fn serve_nudged(&mut self, out: &mut Output) {
+        for connection in std::mem::take(&mut self.waiters.nudged) {
+            self.wake(connection, out);
+        }
+    }
+
+    /// How many keys somebody waits for who is to hear when they go.
+    pub(super) fn keys_awaited_when_gone(&self) -> usize {
+        let clients = self.clients.by_id();
+        let waits = clients.iter().filter_map(|(_, client)| {
+            let wait = client.parked.as_ref()?.wait()?;
+            wait.wakes_when_gone.then_some((client.db, &wait.keys))
+        });
+        let keys = waits.flat_map(|(db, keys)| keys.iter().map(move |key| (db, key)));
+        keys.collect::<BTreeSet<_>>().len()
+    }
+
     /// A client is answered: what it sent meanwhile is run at the next opportunity.
     fn run_on(&mut self, connection: Connection) {
         let has_more = |client: &super::Client| !client.input.pending.is_empty();
@@ -279,10 +318,11 @@ impl Server {
                 self.stats.failed(parked.command.spec.id);
                 out.wire.error(error.text());
             }
-            (None, Some(wait)) => wait.nothing.write(&mut out.wire),
+            (None, Some(wait)) => wait.nothing.write_in_vain(&mut out.wire),
             (None, None) => {}
         }
-        self.stats.called(parked.command.spec.id);
+        let (spec, args) = (parked.command.spec, parked.args.as_args());
+        self.ran(connection, Caller::Woken, spec, args, 0);
         gate::finish(self, connection, &mut out.wire, start);
         out.attribute(self, connection, start);
         self.run_on(connection);
@@ -298,6 +338,7 @@ impl Server {
             .is_some_and(|parked| parked.wait().is_some());
         let is_told = self.unblocked.iter().any(|(told, _)| *told == connection);
         if waits && !is_told {
+            self.is_unsettled = true;
             self.unblocked.push((connection, error));
         }
         waits && !is_told

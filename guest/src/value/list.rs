@@ -2,7 +2,11 @@
 //! single large element. Nodes are filled, split and joined as Redis does it, since whether a list
 //! that shrinks is one listpack again depends on how its elements lie. Knows no key and no command.
 
+mod layout;
+
 use std::collections::VecDeque;
+
+pub use layout::Part;
 
 use super::listpack::{self, FRAME_BYTES, Item, Listpack, Needle};
 
@@ -166,6 +170,14 @@ impl List {
     /// True for a row of nodes.
     pub fn is_quicklist(&self) -> bool {
         matches!(self.0, Layout::Quicklist(_))
+    }
+
+    /// How many nodes it has; a listpack is one.
+    pub fn nodes(&self) -> usize {
+        match &self.0 {
+            Layout::Listpack(_) => 1,
+            Layout::Quicklist(nodes) => nodes.row.len(),
+        }
     }
 
     /// Bytes on the heap.

@@ -6,6 +6,12 @@
 //! backwards. Kept without Redis's header and end mark; there may be a gap at the front, into which
 //! the next entry at that end goes.
 
+mod form;
+mod pairs;
+pub mod places;
+
+pub use pairs::{Pair, Pairs, Second};
+
 use super::StringBytes;
 use super::string::{Digits, number_in};
 
@@ -16,7 +22,7 @@ pub const FRAME_BYTES: usize = 7;
 const MAX_BYTES: usize = 1 << 30;
 
 /// An element of a collection, as it is stored: digits may be stored as a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Item<'a> {
     /// As bytes.
     Bytes(&'a [u8]),
@@ -114,6 +120,15 @@ impl<'a> Encoded<'a> {
         }
     }
 
+    /// What [`Listpack::at`] gave, which is known not to be a number where it is bytes.
+    #[inline]
+    fn stored(item: Item<'a>) -> Self {
+        match item {
+            Item::Bytes(bytes) => Self::string(bytes),
+            Item::Number(number) => Self::number(number),
+        }
+    }
+
     fn number(number: i64) -> Self {
         let mut head = [0; 9];
         let le = number.to_le_bytes();
@@ -185,7 +200,21 @@ impl<'a> Encoded<'a> {
         self.inner() + back_size(self.inner())
     }
 
+    /// True if the entry at an offset is this one. There is one form for each element: it is enough
+    /// to compare bytes, those first that most likely differ.
+    #[inline]
+    fn is_at(&self, bytes: &[u8], at: usize) -> bool {
+        let head = &self.head[..self.head_len];
+        let last = self.body.last().or(head.last());
+        bytes[at] == self.head[0]
+            && bytes.get(at + self.inner() - 1) == last
+            && bytes[at..].starts_with(head)
+            && bytes[at + head.len()..].starts_with(self.body)
+    }
+
+    #[inline]
     fn append_to(&self, bytes: &mut Vec<u8>) {
+        bytes.reserve(self.size());
         bytes.extend_from_slice(&self.head[..self.head_len]);
         bytes.extend_from_slice(self.body);
         let inner = self.inner();
@@ -231,6 +260,11 @@ fn write_back(place: &mut [u8], inner: usize) {
     }
     debug_assert!(last < 5 && rest == 0);
 }
+
+/// Where an entry lies, until the block changes: for those who keep several entries as one and have
+/// no use for counting them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place(usize);
 
 /// Some elements in one block.
 #[derive(Clone, Default)]
@@ -320,13 +354,10 @@ impl Listpack {
     /// Where the element is.
     #[inline]
     pub fn find(&self, needle: &Needle<'_>) -> Option<usize> {
-        // There is one form for each element: it is enough to compare bytes.
         let wanted = Encoded::new(needle.bytes());
-        let (head, body) = (&wanted.head[..wanted.head_len], wanted.body);
         let mut at = self.start();
         for index in 0..self.len() {
-            let entry = &self.bytes[at..];
-            if entry.starts_with(head) && entry[head.len()..].starts_with(body) {
+            if wanted.is_at(&self.bytes, at) {
                 return Some(index);
             }
             at = self.after(at);
@@ -400,12 +431,62 @@ impl Listpack {
         }
     }
 
+    // ---- places
+
+    /// Where the first entry is.
+    #[inline]
+    pub fn first(&self) -> Place {
+        Place(self.start())
+    }
+
+    /// Where the next entry would go.
+    #[inline]
+    pub fn end(&self) -> Place {
+        Place(self.bytes.len())
+    }
+
+    /// The place `count` entries after another.
+    #[inline]
+    pub fn skip(&self, place: Place, count: usize) -> Place {
+        Place((0..count).fold(place.0, |at, _| self.after(at)))
+    }
+
+    /// The element at a place.
+    #[inline]
+    pub fn at(&self, place: Place) -> Item<'_> {
+        self.entry(place.0).0
+    }
+
+    /// Where the element is, looked for at the first of each `stride` entries only.
+    #[inline]
+    pub fn find_every(&self, stride: usize, element: &[u8]) -> Option<Place> {
+        let wanted = Encoded::new(element);
+        let mut at = self.start();
+        while at < self.bytes.len() {
+            if wanted.is_at(&self.bytes, at) {
+                return Some(Place(at));
+            }
+            at = self.skip(Place(at), stride).0;
+        }
+        None
+    }
+
     // ---- writing
 
     /// Adds an element at the end.
     #[inline]
     pub fn push_back(&mut self, element: &[u8]) {
-        let entry = Encoded::new(element);
+        self.push(&Encoded::new(element));
+    }
+
+    /// Adds an element of another block at the end.
+    #[inline]
+    pub fn push_item(&mut self, item: Item<'_>) {
+        self.push(&Encoded::stored(item));
+    }
+
+    #[inline]
+    fn push(&mut self, entry: &Encoded<'_>) {
         let spare = self.bytes.capacity() - self.bytes.len();
         if spare < entry.size() && self.start() > self.bytes.len() / 3 {
             self.close_gap();
@@ -456,13 +537,43 @@ impl Listpack {
         self.replace_bytes(at..end, &Encoded::new(element));
     }
 
+    /// Puts an element in the place of another.
+    pub fn replace_at(&mut self, place: Place, element: &[u8]) {
+        let end = self.after(place.0);
+        self.replace_bytes(place.0..end, &Encoded::new(element));
+    }
+
+    /// Puts a number in the place of another element.
+    pub fn replace_number_at(&mut self, place: Place, number: i64) {
+        let end = self.after(place.0);
+        self.replace_bytes(place.0..end, &Encoded::number(number));
+    }
+
+    /// Removes `count` elements from the one at a place on; there are that many.
+    pub fn remove_at(&mut self, place: Place, count: usize) {
+        let to = self.skip(place, count).0;
+        self.remove_bytes(place.0, to, count);
+    }
+
+    /// Moves `count` elements from the one at a place on to the place before another.
+    pub fn move_before(&mut self, place: Place, count: usize, other: Place) {
+        let (from, to) = (place.0, self.skip(place, count).0);
+        if other.0 >= to {
+            self.bytes[from..other.0].rotate_left(to - from);
+        } else if other.0 < from {
+            self.bytes[other.0..to].rotate_right(to - from);
+        }
+    }
+
     fn replace_bytes(&mut self, old: std::ops::Range<usize>, entry: &Encoded<'_>) {
         let (end, size) = (self.bytes.len(), entry.size());
         if size > old.len() {
             self.bytes.resize(end + size - old.len(), 0);
         }
-        self.bytes.copy_within(old.end..end, old.start + size);
-        self.bytes.truncate(end - old.len() + size);
+        if size != old.len() {
+            self.bytes.copy_within(old.end..end, old.start + size);
+            self.bytes.truncate(end - old.len() + size);
+        }
         entry.write_to(&mut self.bytes[old.start..old.start + size]);
     }
 
@@ -472,8 +583,13 @@ impl Listpack {
         let to = if index + count == self.len() {
             self.bytes.len()
         } else {
-            (0..count).fold(from, |at, _| self.after(at))
+            self.skip(Place(from), count).0
         };
+        self.remove_bytes(from, to, count);
+    }
+
+    /// Removes the `count` entries from one offset to another.
+    fn remove_bytes(&mut self, from: usize, to: usize, count: usize) {
         self.len -= count as u32;
         if self.len == 0 {
             self.bytes.clear();
@@ -529,6 +645,11 @@ impl Listpack {
     pub fn append(&mut self, other: &Listpack) {
         self.bytes.extend_from_slice(&other.bytes[other.start()..]);
         self.len += other.len;
+    }
+
+    /// Makes room for entries of so many bytes.
+    pub fn reserve_exact(&mut self, bytes: usize) {
+        self.bytes.reserve_exact(bytes);
     }
 
     /// Gives back the memory kept for more elements.

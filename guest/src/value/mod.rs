@@ -1,9 +1,13 @@
 //! Pure data structures and the numbers and patterns of Redis. Knows no key, no time, no command.
 
+pub mod cluster_slot;
+pub mod deadlines;
 pub mod dense;
 pub mod fields;
+pub mod geohash;
 pub mod glob;
 pub mod hash;
+pub mod hyperloglog;
 pub mod list;
 pub mod listpack;
 pub mod number;
@@ -75,6 +79,18 @@ impl Value {
             Value::Hash(fields) => fields.is_empty(),
             Value::SortedSet(set) => set.is_empty(),
             Value::Stream(_) => false,
+        }
+    }
+
+    /// About how many allocations the value takes in Redis: how much work it is to free it.
+    pub fn allocations(&self) -> usize {
+        match self {
+            Value::List(list) => list.nodes(),
+            Value::Set(set) if set.encoding() == "hashtable" => set.len(),
+            Value::SortedSet(set) if !set.is_packed() => set.len(),
+            Value::Hash(fields) if fields.is_table() => fields.len(),
+            Value::Stream(stream) => stream.allocations(),
+            _ => 1,
         }
     }
 

@@ -4,6 +4,8 @@
 mod grisu;
 mod long_double;
 
+use std::fmt::Write;
+
 use grisu::Digits;
 pub use long_double::LongDouble;
 
@@ -168,12 +170,82 @@ pub fn format_double(value: f64) -> DoubleText {
     if value.abs() <= (1u64 << 62) as f64 && integer as f64 == value {
         return DoubleText::of(itoa::Buffer::new().format(integer).as_bytes());
     }
+    format_shortest(value)
+}
+
+/// Prints a double that is neither zero, infinite nor NaN with the digits of Grisu2, whether it is
+/// an integer or not.
+pub fn format_shortest(value: f64) -> DoubleText {
     let digits = Digits::of(value.abs());
     let mut text = DoubleText::new();
     if value < 0.0 {
         text.push(b'-');
     }
     digits.lay_out(&mut text);
+    text
+}
+
+impl std::fmt::Write for DoubleText {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.push_all(text.as_bytes());
+        Ok(())
+    }
+}
+
+/// Prints a double with 17 digits, as C does for `%.17g`: no zeros at the end, and an exponent where
+/// it is below -4 or above 16.
+pub fn format_17_digits(value: f64) -> DoubleText {
+    const MOST: i32 = 16;
+    if !value.is_finite() || value == 0.0 {
+        return format_double(value);
+    }
+    let mut scientific = DoubleText::new();
+    // Nothing is longer than -1.2345678901234567e-308, so nothing can go wrong.
+    let _ = write!(scientific, "{:.16e}", value.abs());
+    let mut parts = scientific.as_bytes().split(|byte| *byte == b'e');
+    let (Some(mantissa), Some(exponent)) = (parts.next(), parts.next()) else {
+        return scientific;
+    };
+    let mut digits = [0; MOST as usize + 1];
+    let without_point = mantissa.iter().filter(|byte| **byte != b'.');
+    for (place, digit) in digits.iter_mut().zip(without_point) {
+        *place = *digit;
+    }
+    let significant = digits.iter().rposition(|digit| *digit != b'0');
+    let digits = &digits[..significant.map_or(1, |last| last + 1)];
+    let exponent = parse_i64(exponent).unwrap_or(0) as i32;
+    let mut text = DoubleText::new();
+    if value < 0.0 {
+        text.push(b'-');
+    }
+    match exponent {
+        -4..=-1 => {
+            text.push_all(b"0.");
+            text.push_zeros(-exponent as usize - 1);
+            text.push_all(digits);
+        }
+        0..=MOST => {
+            let whole = exponent as usize + 1;
+            text.push_all(&digits[..whole.min(digits.len())]);
+            text.push_zeros(whole.saturating_sub(digits.len()));
+            if digits.len() > whole {
+                text.push(b'.');
+                text.push_all(&digits[whole..]);
+            }
+        }
+        _ => {
+            text.push(digits[0]);
+            if digits.len() > 1 {
+                text.push(b'.');
+                text.push_all(&digits[1..]);
+            }
+            text.push_all(if exponent < 0 { b"e-" } else { b"e+" });
+            if exponent.abs() < 10 {
+                text.push(b'0');
+            }
+            text.push_all(itoa::Buffer::new().format(exponent.abs()).as_bytes());
+        }
+    }
     text
 }
 
@@ -396,6 +468,30 @@ mod tests {
             "", ".", "nan", "1e", "0x", "0x1p", "1e400", "1e-400", " 1", "1 ", "1\0",
         ] {
             assert_eq!(parse_f64(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn doubles_are_printed_with_17_digits_as_in_c() {
+        for (value, printed) in [
+            (0.1, "0.10000000000000001"),
+            (-0.5, "-0.5"),
+            (-0.0, "-0"),
+            (100.0, "100"),
+            (123.456, "123.456"),
+            (1e16, "10000000000000000"),
+            (1e17, "1e+17"),
+            (1.5e300, "1.5000000000000001e+300"),
+            (0.0001, "0.0001"),
+            (0.00001, "1.0000000000000001e-05"),
+            (f64::NEG_INFINITY, "-inf"),
+            (5e-324, "4.9406564584124654e-324"),
+        ] {
+            assert_eq!(
+                format_17_digits(value).as_bytes(),
+                printed.as_bytes(),
+                "{value}"
+            );
         }
     }
 

@@ -2,6 +2,10 @@
 //! want it. It never goes back to a smaller form while members come and go, as in Redis. Knows no
 //! key and no command.
 
+mod layout;
+
+pub use layout::Layout;
+
 use super::dense::{self, Dense, Keyed};
 use super::hash::Seed;
 use super::listpack::{self, Item, Listpack, Needle};
@@ -374,8 +378,9 @@ impl Default for Intset {
 }
 
 impl Intset {
+    /// How many there are.
     #[inline]
-    fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         match self.width {
             Width::W2 => self.bytes.len() / 2,
             Width::W4 => self.bytes.len() / 4,

@@ -7,11 +7,40 @@ use super::number::parse_i64;
 /// Longer strings are `raw`, as in Redis (`OBJ_ENCODING_EMBSTR_SIZE_LIMIT`).
 const MAX_EMBEDDED: usize = 44;
 
+/// A string that is not longer than this lies in the entry itself.
+const MAX_TINY: usize = 7;
+
+/// A few bytes in place.
+#[derive(Clone, Copy, Debug)]
+pub struct Tiny {
+    len: u8,
+    bytes: [u8; MAX_TINY],
+}
+
+impl Tiny {
+    #[inline]
+    fn new(text: &[u8]) -> Option<Self> {
+        let mut bytes = [0; MAX_TINY];
+        bytes.get_mut(..text.len())?.copy_from_slice(text);
+        Some(Tiny {
+            len: text.len() as u8,
+            bytes,
+        })
+    }
+
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+}
+
 /// A string in one of Redis's three encodings. 12 bytes on wasm32.
 #[derive(Clone, Debug)]
 pub enum StringValue {
     /// `int`: the canonical decimal form of a 64-bit number. Kept in bytes, for alignment's sake.
     Int([u8; 8]),
+    /// `embstr` of up to 7 bytes.
+    Tiny(Tiny),
     /// `embstr`: not longer than 44 bytes, and never changed in place.
     Embedded(Box<[u8]>),
     /// `raw`: long, or once appended to.
@@ -51,7 +80,9 @@ impl StringValue {
     /// A string that is not looked at for a number, as INCRBYFLOAT stores it.
     #[inline]
     pub fn plain(bytes: &[u8]) -> Self {
-        if bytes.len() <= MAX_EMBEDDED {
+        if let Some(tiny) = Tiny::new(bytes) {
+            Self::Tiny(tiny)
+        } else if bytes.len() <= MAX_EMBEDDED {
             Self::Embedded(bytes.into())
         } else {
             Self::Raw(bytes.to_vec())
@@ -69,6 +100,7 @@ impl StringValue {
     pub fn bytes(&self) -> StringBytes<'_> {
         match self {
             Self::Int(number) => StringBytes::Number(Digits::new(i64::from_ne_bytes(*number))),
+            Self::Tiny(tiny) => StringBytes::Slice(tiny.bytes()),
             Self::Embedded(bytes) => StringBytes::Slice(bytes),
             Self::Raw(bytes) => StringBytes::Slice(bytes),
         }
@@ -88,6 +120,7 @@ impl StringValue {
     pub fn to_i64(&self) -> Option<i64> {
         match self {
             Self::Int(number) => Some(i64::from_ne_bytes(*number)),
+            Self::Tiny(tiny) => parse_i64(tiny.bytes()),
             Self::Embedded(bytes) => parse_i64(bytes),
             Self::Raw(bytes) => parse_i64(bytes),
         }
@@ -111,7 +144,9 @@ impl StringValue {
         match self {
             Self::Raw(bytes) => bytes,
             // The lines above have left nothing else.
-            Self::Int(_) | Self::Embedded(_) => unreachable!("the string was made raw"),
+            Self::Int(_) | Self::Tiny(_) | Self::Embedded(_) => {
+                unreachable!("the string was made raw")
+            }
         }
     }
 
@@ -159,7 +194,7 @@ impl StringValue {
     pub fn encoding(&self) -> &'static str {
         match self {
             Self::Int(_) => "int",
-            Self::Embedded(_) => "embstr",
+            Self::Tiny(_) | Self::Embedded(_) => "embstr",
             Self::Raw(_) => "raw",
         }
     }
@@ -167,7 +202,7 @@ impl StringValue {
     /// Bytes on the heap.
     pub fn heap_bytes(&self) -> usize {
         match self {
-            Self::Int(_) => 0,
+            Self::Int(_) | Self::Tiny(_) => 0,
             Self::Embedded(bytes) => bytes.len(),
             Self::Raw(bytes) => bytes.capacity(),
         }

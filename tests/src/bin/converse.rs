@@ -5,6 +5,7 @@
 //! converse record WORD        plays them on a real Redis and writes down what it answers
 //! converse real WORD          plays them on a real Redis and compares
 //! converse differ [FAMILY [CASES]]   random commands on the native engine and a real Redis
+//! converse dumps [CASES [FAMILY]]    values dumped by the one and restored by the other
 //! ```
 //!
 //! `cargo run -p petridis-tests --no-default-features --bin converse -- play string/set`
@@ -22,7 +23,8 @@ use petridis_tests::play::check;
 use petridis_tests::real::{self, Real};
 use petridis_tests::record::record;
 
-const USAGE: &str = "converse play|record|real WORD, or converse differ [FAMILY [CASES]]";
+const USAGE: &str = "converse play|record|real WORD, converse differ [FAMILY [CASES]], or \
+                     converse dumps [CASES [FAMILY]]";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -32,6 +34,11 @@ fn main() -> ExitCode {
         ["differ", family] => differ(family, 3000),
         ["differ", family, cases] => match cases.parse() {
             Ok(cases) => differ(family, cases),
+            Err(_) => Err(USAGE.to_owned()),
+        },
+        ["dumps"] => dumps(1000, ""),
+        ["dumps", cases, family @ ..] if family.len() < 2 => match cases.parse() {
+            Ok(cases) => dumps(cases, family.first().unwrap_or(&"")),
             Err(_) => Err(USAGE.to_owned()),
         },
         [what @ ("play" | "record" | "real"), word] => all(what, word),
@@ -47,8 +54,15 @@ fn main() -> ExitCode {
 }
 
 fn differ(family: &str, cases: u32) -> Result<(), String> {
-    let mut real = Real::start(&[]).ok_or(real::SKIPPED)?;
+    let mut real = differential::start_real().ok_or(real::SKIPPED)?;
     differential::run(&mut real, cases, family)?;
+    println!("{cases} scripts, no difference");
+    Ok(())
+}
+
+fn dumps(cases: u32, family: &str) -> Result<(), String> {
+    let mut real = differential::start_real().ok_or(real::SKIPPED)?;
+    petridis_tests::dumps::run(&mut real, cases, family)?;
     println!("{cases} scripts, no difference");
     Ok(())
 }

@@ -140,7 +140,8 @@ const BASICS: &[&str] = &[
     "ECHO value",
 ];
 
-const KEYS: &[&[u8]] = &[
+/// The keys that commands name.
+pub const KEYS: &[&[u8]] = &[
     b"a",
     b"b",
     b"c",
@@ -269,7 +270,7 @@ pub fn script(most: usize, family: &str) -> impl Strategy<Value = Script> + use<
 }
 
 /// One command; now and then with a word too many, too few, or in small letters.
-fn command(family: &str) -> impl Strategy<Value = Words> + use<> {
+pub fn command(family: &str) -> impl Strategy<Value = Words> + use<> {
     let mut weighted: Vec<(u32, BoxedStrategy<Words>)> = Vec::new();
     let chosen = |known: &&Family| known.name.contains(family) && !known.templates.is_empty();
     for known in FAMILIES.iter().filter(chosen) {

@@ -44,9 +44,18 @@ fn expire_generic(
     let allowed = slot.exists() && condition.allows(slot.deadline_ms(), at_ms);
     if allowed && at_ms <= now_ms {
         slot.remove();
+        slot.propagate_removal(ctx.config.lazyfree_lazy_expire);
         slot.event(EventClass::GENERIC, "del");
     } else if allowed {
         slot.expire_at_ms(at_ms);
+        if (unit, since) != (Unit::Milliseconds, Since::Epoch) {
+            slot.propagate_as(|words| {
+                words.push(b"PEXPIREAT");
+                words.push(args.at(1));
+                words.push_integer(at_ms);
+                args.from(3).iter().for_each(|option| words.push(option));
+            });
+        }
         slot.event(EventClass::GENERIC, "expire");
     }
     drop(slot);

@@ -1,27 +1,6 @@
 //! What the set commands answer, count and tell, as Redis 8.0.2 does.
 
-use super::*;
 use crate::commands::transcript::check;
-
-/// Chi-squared over how often each position is chosen: far from even would be biased.
-#[test]
-fn every_position_is_chosen_as_often() {
-    let mut rng = fastrand::Rng::with_seed(5);
-    let mut counts = [0_u32; 100];
-    for _ in 0..10_000 {
-        let chosen: Vec<usize> = choose(&mut rng, 100, 10).collect();
-        assert_eq!(chosen.len(), 10);
-        for position in chosen {
-            counts[position] += 1;
-        }
-    }
-    let chi: f64 = counts
-        .iter()
-        .map(|n| (f64::from(*n) - 1000.0).powi(2) / 1000.0)
-        .sum();
-    // 99 degrees of freedom: mean 99, standard deviation 14, less for choosing without return.
-    assert!((45.0..150.0).contains(&chi), "chi squared {chi}");
-}
 
 #[test]
 fn members_tell_what_happened() {

@@ -44,6 +44,7 @@ pub fn keys_of(spec: &CommandSpec, args: Args<'_>) -> Result<Vec<KeyRef>, KeysEr
         && spec
             .key_specs
             .iter()
+            .filter(|key_spec| is_of_keys(key_spec))
             .try_for_each(|key_spec| by_spec(key_spec, args, &mut keys))
             .is_some();
     if !told {
@@ -55,11 +56,21 @@ pub fn keys_of(spec: &CommandSpec, args: Args<'_>) -> Result<Vec<KeyRef>, KeysEr
     Ok(keys)
 }
 
+/// The arguments by which a cluster tells where a request belongs: keys, and channels of shards.
+pub fn places_of(spec: &CommandSpec, args: Args<'_>) -> Vec<usize> {
+    let mut places = keys_of(spec, args).unwrap_or_default();
+    for channels in spec.key_specs.iter().filter(|spec| !is_of_keys(spec)) {
+        by_spec(channels, args, &mut places);
+    }
+    places.iter().map(|place| place.index).collect()
+}
+
+fn is_of_keys(spec: &KeySpec) -> bool {
+    !spec.flags.contains(KeyFlags::NOT_KEY)
+}
+
 /// Adds the keys that one spec finds. `None` if it can't tell.
 fn by_spec(spec: &KeySpec, args: Args<'_>, keys: &mut Vec<KeyRef>) -> Option<()> {
-    if spec.flags.contains(KeyFlags::NOT_KEY) {
-        return Some(());
-    }
     let argc = args.len() as i64;
     let begin = match spec.begin {
         BeginSearch::Index(index) => i64::from(index),

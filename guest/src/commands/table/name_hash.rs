@@ -20,7 +20,7 @@ impl Digest {
 
     /// Of that name.
     #[inline]
-    pub fn of(name: &[u8]) -> Self {
+    pub const fn of(name: &[u8]) -> Self {
         let (head, tail) = ends(name);
         Digest {
             len: name.len(),
@@ -39,28 +39,31 @@ impl Digest {
 
 /// The first and the last eight bytes; of a shorter name, the first and last four, two or one.
 #[inline]
-fn ends(name: &[u8]) -> (u64, u64) {
+const fn ends(name: &[u8]) -> (u64, u64) {
     if let (Some(head), Some(tail)) = (name.first_chunk(), name.last_chunk()) {
         return (u64::from_le_bytes(*head), u64::from_le_bytes(*tail));
     }
     if let (Some(head), Some(tail)) = (name.first_chunk(), name.last_chunk()) {
         return (
-            u32::from_le_bytes(*head).into(),
-            u32::from_le_bytes(*tail).into(),
+            u32::from_le_bytes(*head) as u64,
+            u32::from_le_bytes(*tail) as u64,
         );
     }
     if let (Some(head), Some(tail)) = (name.first_chunk(), name.last_chunk()) {
         return (
-            u16::from_le_bytes(*head).into(),
-            u16::from_le_bytes(*tail).into(),
+            u16::from_le_bytes(*head) as u64,
+            u16::from_le_bytes(*tail) as u64,
         );
     }
-    (name.first().copied().unwrap_or_default().into(), 0)
+    match name {
+        [first, ..] => (*first as u64, 0),
+        [] => (0, 0),
+    }
 }
 
 /// `to_ascii_lowercase` on eight bytes at once.
 #[inline]
-fn lowercase(bytes: u64) -> u64 {
+const fn lowercase(bytes: u64) -> u64 {
     const EACH: u64 = 0x0101_0101_0101_0101;
     let low_bits = bytes & (EACH * 0x7f);
     // Bit 7 of each byte: whether its low seven bits are `A` or more, and whether more than `Z`.

@@ -115,10 +115,9 @@ impl Tracking {
         self.prefixes.len()
     }
 
-    /// True if nothing is left to do after a command.
-    #[inline]
-    pub fn is_settled(&self) -> bool {
-        !self.is_too_large
+    /// True if there are more keys than there may be.
+    pub fn is_too_large(&self) -> bool {
+        self.is_too_large
     }
 
     /// True if somebody wants to hear of changes.
@@ -247,6 +246,7 @@ impl Server {
     pub(super) fn limit_tracking(&mut self) {
         let most = self.config.tracking_table_max_keys;
         self.tracking.is_too_large = most > 0 && self.tracking.table.len() as u64 > most;
+        self.is_unsettled |= self.tracking.is_too_large;
     }
 
     /// Forgets keys at random until there are no more than `tracking-table-max-keys`. Who has read
@@ -325,7 +325,7 @@ impl Server {
 
     /// A step ends: who listens to prefixes is told of all that changed.
     pub fn end_step(&mut self, out: &mut Output) {
-        if self.tracking.prefixes.is_empty() || self.asleep_until_us.is_some() {
+        if self.tracking.prefixes.is_empty() || self.is_paused() {
             return;
         }
         let mut prefixes = std::mem::take(&mut self.tracking.prefixes);

@@ -82,6 +82,29 @@ impl LongDouble {
         matches!(self.size, Size::Finite(..))
     }
 
+    /// Seconds in whole milliseconds, rounded up; `None` if 64 bits do not hold them. What is far below
+    /// zero is the least number there is.
+    pub fn to_ms(&self) -> Option<i64> {
+        let Size::Finite(mantissa, exponent) = self.size else {
+            return self.negative.then_some(i64::MIN);
+        };
+        let ms = Self::rounded(self.negative, u128::from(mantissa) * 1000, exponent);
+        let (whole, has_rest) = match ms.size {
+            Size::Finite(mantissa, exponent @ ..0) => {
+                let shift = exponent.unsigned_abs();
+                let whole = mantissa.checked_shr(shift).unwrap_or(0);
+                let back = whole.checked_shl(shift).unwrap_or(0);
+                (whole, back != mantissa)
+            }
+            Size::Finite(mantissa, 0) => (mantissa, false),
+            _ => (u64::MAX, false),
+        };
+        if self.negative {
+            return Some(0i64.checked_sub_unsigned(whole).unwrap_or(i64::MIN));
+        }
+        i64::try_from(whole).ok()?.checked_add(has_rest.into())
+    }
+
     /// Prints with at most 17 digits after the point, and no zeros at the end of them; never with
     /// an exponent. Very large numbers are long: up to 4,933 digits.
     pub fn format_human(&self) -> Vec<u8> {
@@ -482,6 +505,28 @@ mod tests {
         assert!(!(huge + huge).is_finite());
         for text in ["", "nan", "1e5000", "1e-5000", " 1", "1 ", "0x", "1e+"] {
             assert!(LongDouble::parse(text.as_bytes()).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn seconds_are_rounded_up_to_milliseconds() {
+        for (seconds, ms) in [
+            ("0", Some(0)),
+            ("0.001", Some(1)),
+            ("0.07", Some(70)),
+            ("1e-4000", Some(1)),
+            ("1.2341", Some(1235)),
+            ("-0.0001", Some(0)),
+            ("-1.5", Some(-1500)),
+            ("9223372036854775.807", Some(i64::MAX)),
+            ("9223372036854775.808", None),
+            ("1e4000", None),
+            ("inf", None),
+            ("-inf", Some(i64::MIN)),
+            ("-1e30", Some(i64::MIN)),
+        ] {
+            let parsed = LongDouble::parse(seconds.as_bytes()).expect(seconds);
+            assert_eq!(parsed.to_ms(), ms, "{seconds}");
         }
     }
 }

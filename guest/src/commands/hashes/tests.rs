@@ -1,0 +1,266 @@
+//! What the hash commands answer, count and tell, as Redis 8.0.2 does.
+
+use crate::commands::transcript::check;
+
+#[test]
+fn fields_tell_what_happened() {
+    check(&[
+        ("HSET h a 1 b 2", ":2", [2, 0, 0], "0:new h, 0:hset h"),
+        ("HSET h a 1 a 2", ":0", [2, 0, 0], "0:hset h"),
+        ("HSETNX h a 1", ":0", [0, 0, 0], ""),
+        ("HSETNX h c 1", ":1", [1, 0, 0], "0:hset h"),
+        ("HMSET h d 4", "+OK", [1, 0, 0], "0:hset h"),
+        ("HGET h a", "$1 2", [0, 1, 0], ""),
+        ("HGET h no", "$-1", [0, 1, 0], ""),
+        ("HGET no a", "$-1", [0, 0, 1], "0:keymiss no"),
+        ("HMGET h a no", "*2 $1 2 $-1", [0, 1, 0], ""),
+        ("HMGET no a", "*1 $-1", [0, 0, 1], "0:keymiss no"),
+        ("HEXISTS h a", ":1", [0, 1, 0], ""),
+        ("HSTRLEN h a", ":1", [0, 1, 0], ""),
+        ("HLEN h", ":4", [0, 1, 0], ""),
+        ("HLEN no", ":0", [0, 0, 1], "0:keymiss no"),
+        (
+            "HGETALL h",
+            "*8 $1 a $1 2 $1 b $1 2 $1 c $1 1 $1 d $1 4",
+            [0, 1, 0],
+            "",
+        ),
+        ("HKEYS no", "*0", [0, 0, 1], "0:keymiss no"),
+        (
+            "HSCAN h 0",
+            "*2 $1 0 *8 $1 a $1 2 $1 b $1 2 $1 c $1 1 $1 d $1 4",
+            [0, 1, 0],
+            "",
+        ),
+        ("HRANDFIELD no", "$-1", [0, 0, 1], "0:keymiss no"),
+        ("HRANDFIELD h 9", "*4 $1 a $1 b $1 c $1 d", [0, 1, 0], ""),
+        ("HINCRBY h a 5", ":7", [1, 0, 0], "0:hincrby h"),
+        (
+            "HINCRBYFLOAT h a 0.5",
+            "$3 7.5",
+            [1, 0, 0],
+            "0:hincrbyfloat h",
+        ),
+        ("HINCRBY n a 5", ":5", [1, 0, 0], "0:new n, 0:hincrby n"),
+        ("HDEL h no", ":0", [0, 0, 0], ""),
+        ("HDEL h a b a", ":2", [2, 0, 0], "0:hdel h"),
+        ("HDEL h c d no", ":2", [2, 0, 0], "0:hdel h, 0:del h"),
+        ("HDEL n a", ":1", [1, 0, 0], "0:hdel n, 0:del n"),
+    ]);
+}
+
+#[test]
+fn deadlines_tell_what_happened() {
+    check(&[
+        (
+            "HSET h a 1 b 2 c 3 d 4",
+            ":4",
+            [4, 0, 0],
+            "0:new h, 0:hset h",
+        ),
+        (
+            "HPEXPIREAT h 33177117420000 FIELDS 3 c a no",
+            "*3 :1 :1 :-2",
+            [2, 0, 0],
+            "0:hexpire h",
+        ),
+        (
+            "HGETALL h",
+            "*8 $1 a $1 1 $1 c $1 3 $1 b $1 2 $1 d $1 4",
+            [0, 1, 0],
+            "",
+        ),
+        ("HTTL h FIELDS 1 b", "*1 :-1", [0, 1, 0], ""),
+        (
+            "HPEXPIREAT h 33177117420000 NX FIELDS 2 c b",
+            "*2 :0 :1",
+            [1, 0, 0],
+            "0:hexpire h",
+        ),
+        (
+            "HPEXPIREAT h 33177117420000 GT FIELDS 1 c",
+            "*1 :0",
+            [0, 0, 0],
+            "",
+        ),
+        (
+            "HGETALL h",
+            "*8 $1 b $1 2 $1 a $1 1 $1 c $1 3 $1 d $1 4",
+            [0, 1, 0],
+            "",
+        ),
+        (
+            "HPEXPIREAT h 1 FIELDS 3 d no a",
+            "*3 :2 :-2 :2",
+            [2, 0, 0],
+            "0:hdel h",
+        ),
+        (
+            "HPERSIST h FIELDS 3 b c no",
+            "*3 :1 :1 :-2",
+            [1, 0, 0],
+            "0:hpersist h",
+        ),
+        ("HPERSIST h FIELDS 1 b", "*1 :-1", [0, 0, 0], ""),
+        ("HPEXPIRETIME h FIELDS 2 b no", "*2 :-1 :-2", [0, 1, 0], ""),
+        (
+            "HGETEX h PXAT 33177117420000 FIELDS 2 b no",
+            "*2 $1 2 $-1",
+            [1, 0, 0],
+            "0:hexpire h",
+        ),
+        ("HGETEX h FIELDS 1 b", "*1 $1 2", [0, 0, 0], ""),
+        (
+            "HGETEX h PERSIST FIELDS 2 b c",
+            "*2 $1 2 $1 3",
+            [1, 0, 0],
+            "0:hpersist h",
+        ),
+        ("HGETEX h PERSIST FIELDS 1 b", "*1 $1 2", [0, 0, 0], ""),
+        (
+            "HGETEX h PXAT 1 FIELDS 2 b b",
+            "*2 $1 2 $-1",
+            [1, 0, 0],
+            "0:hdel h",
+        ),
+        ("HSETEX h FNX FIELDS 2 b 1 c 1", ":0", [0, 0, 0], ""),
+        ("HSETEX h FXX FIELDS 2 b 1 c 1", ":0", [0, 0, 0], ""),
+        (
+            "HSETEX h FXX PXAT 33177117420000 FIELDS 1 c 1",
+            ":1",
+            [1, 0, 0],
+            "0:hset h, 0:hexpire h",
+        ),
+        (
+            "HSETEX h PXAT 33177117420000 FIELDS 2 b 1 x 1",
+            ":1",
+            [2, 0, 0],
+            "0:hset h, 0:hexpire h",
+        ),
+        (
+            "HSETEX h PXAT 1 FIELDS 2 b 1 x 1",
+            ":1",
+            [2, 0, 0],
+            "0:hset h, 0:hdel h",
+        ),
+        (
+            "HGETDEL h FIELDS 2 c c",
+            "*2 $1 1 $-1",
+            [1, 0, 0],
+            "0:hdel h, 0:del h",
+        ),
+        (
+            "HSETEX n PXAT 1 FIELDS 1 a 1",
+            ":1",
+            [1, 0, 0],
+            "0:new n, 0:hset n, 0:hdel n, 0:del n",
+        ),
+        ("EXISTS n", ":0", [0, 0, 1], "0:keymiss n"),
+        ("HPERSIST n FIELDS 1 a", "*1 :-2", [0, 0, 0], ""),
+        ("HTTL n FIELDS 1 a", "*1 :-2", [0, 0, 1], "0:keymiss n"),
+        ("HEXPIRE n 10 FIELDS 1 a", "*1 :-2", [0, 0, 0], ""),
+        ("HGETEX n FIELDS 1 a", "*1 $-1", [0, 0, 0], ""),
+        ("HGETDEL n FIELDS 1 a", "*1 $-1", [0, 0, 0], ""),
+    ]);
+}
+
+/// Active expiry is off here: nothing goes by itself.
+#[test]
+fn fields_whose_time_is_up_go_when_they_are_met() {
+    check(&[
+        (
+            "HSET h a 1 b 2 c 3 d 4 e 5 f 6",
+            ":6",
+            [6, 0, 0],
+            "0:new h, 0:hset h",
+        ),
+        (
+            "HPEXPIRE h 5 FIELDS 5 a b c d e",
+            "*5 :1 :1 :1 :1 :1",
+            [5, 0, 0],
+            "0:hexpire h",
+        ),
+        ("HLEN h", ":6", [0, 1, 0], ""),
+        ("HGETALL h", "*2 $1 f $1 6", [0, 1, 0], ""),
+        ("HTTL h FIELDS 2 a f", "*2 :-2 :-1", [0, 1, 0], ""),
+        ("HPERSIST h FIELDS 1 a", "*1 :-2", [0, 0, 0], ""),
+        ("HSET h a 9", ":0", [1, 0, 0], "0:hset h"),
+        ("HGET h b", "$-1", [0, 1, 0], "0:hexpired h"),
+        ("HGET h b", "$-1", [0, 1, 0], ""),
+        (
+            "HMGET h b c f",
+            "*3 $-1 $-1 $1 6",
+            [0, 1, 0],
+            "0:hexpired h",
+        ),
+        ("HSETNX h d 8", ":1", [1, 0, 0], "0:hexpired h, 0:hset h"),
+        (
+            "HINCRBY h e 7",
+            ":7",
+            [1, 0, 0],
+            "0:hexpired h, 0:hincrby h",
+        ),
+        (
+            "HPEXPIRE h 5 FIELDS 3 a d e",
+            "*3 :1 :1 :1",
+            [3, 0, 0],
+            "0:hexpire h",
+        ),
+        ("HRANDFIELD h 9", "*1 $1 f", [0, 1, 0], "0:hexpired h"),
+        ("HPEXPIRE h 5 FIELDS 1 f", "*1 :1", [1, 0, 0], "0:hexpire h"),
+        ("HEXPIRE h 100 LT FIELDS 1 f", "*1 :0", [0, 0, 0], ""),
+        (
+            "HEXPIRE h 100 GT FIELDS 1 f",
+            "*1 :1",
+            [1, 0, 0],
+            "0:hexpire h",
+        ),
+        ("HPEXPIRE h 5 FIELDS 1 f", "*1 :1", [1, 0, 0], "0:hexpire h"),
+        ("HMGET h f f", "*2 $-1 $-1", [0, 1, 0], ""),
+        ("HSET h a 1", ":1", [1, 0, 0], "0:new h, 0:hset h"),
+        ("HPEXPIRE h 5 FIELDS 1 a", "*1 :1", [1, 0, 0], "0:hexpire h"),
+        (
+            "HSETNX h a 6",
+            ":1",
+            [1, 0, 0],
+            "0:hexpired h, 0:del h, 0:new h, 0:hset h",
+        ),
+        ("HPEXPIRE h 5 FIELDS 1 a", "*1 :1", [1, 0, 0], "0:hexpire h"),
+        (
+            "HINCRBYFLOAT h a 6",
+            "$1 6",
+            [1, 0, 0],
+            "0:hexpired h, 0:del h, 0:new h, 0:hincrbyfloat h",
+        ),
+        ("HPEXPIRE h 5 FIELDS 1 a", "*1 :1", [1, 0, 0], "0:hexpire h"),
+        ("HSETEX h FNX FIELDS 1 a 1", ":1", [1, 0, 0], "0:hset h"),
+        ("HPEXPIRE h 5 FIELDS 1 a", "*1 :1", [1, 0, 0], "0:hexpire h"),
+        ("HSETEX h FXX FIELDS 1 a 1", ":0", [0, 0, 0], "0:del h"),
+        ("HSET h a 1 b 2 c 3", ":3", [3, 0, 0], "0:new h, 0:hset h"),
+        ("HPEXPIRE h 5 FIELDS 1 a", "*1 :1", [1, 0, 0], "0:hexpire h"),
+        ("HSETEX h FXX FIELDS 2 b 1 a 1", ":0", [0, 0, 0], ""),
+        ("HPEXPIRE h 5 FIELDS 1 b", "*1 :1", [1, 0, 0], "0:hexpire h"),
+        (
+            "HGETEX h EX 100 FIELDS 2 b c",
+            "*2 $-1 $1 3",
+            [1, 0, 0],
+            "0:hexpired h, 0:hexpire h",
+        ),
+        ("HPEXPIRE h 5 FIELDS 1 c", "*1 :1", [1, 0, 0], "0:hexpire h"),
+        (
+            "HGETDEL h FIELDS 2 c b",
+            "*2 $-1 $-1",
+            [0, 0, 0],
+            "0:hexpired h, 0:del h",
+        ),
+        ("HSET h a 1 b 2", ":2", [2, 0, 0], "0:new h, 0:hset h"),
+        (
+            "HPEXPIRE h 5 FIELDS 2 a b",
+            "*2 :1 :1",
+            [2, 0, 0],
+            "0:hexpire h",
+        ),
+        ("HDEL h a", ":1", [1, 0, 0], "0:hdel h"),
+        ("HRANDFIELD h", "$-1", [0, 1, 0], "0:hexpired h, 0:del h"),
+    ]);
+}
