@@ -350,17 +350,10 @@ impl Engine {
                 }
             }
             if server.is_unsettled && !is_paused {
-                let late = if server.mail_comes_first {
-                    out.wire.since(reply).to_vec()
-                } else {
-                    Vec::new()
-                };
-                out.wire.truncate(out.wire.len() - late.len());
-                out.attribute(server, connection, start);
+                out.attribute_reply(server, connection, start, reply);
                 server.settle(out);
                 let protocol = server.clients.get(connection)?.protocol;
                 start = out.begin(server, protocol);
-                out.wire.raw(&late);
             }
             match server.clients.get(connection) {
                 None => break,

@@ -198,6 +198,8 @@ errors! {
     MOVE_IN_CLUSTER = "ERR MOVE is not allowed in cluster mode";
     SORT_BY_IN_CLUSTER = "ERR BY option of SORT denied in Cluster mode when keys formed by the pattern may be in different slots.";
     SORT_GET_IN_CLUSTER = "ERR GET option of SORT denied in Cluster mode when keys formed by the pattern may be in different slots.";
+    SORT_BY_DENIED = "ERR BY option of SORT denied due to insufficient ACL permissions.";
+    SORT_GET_DENIED = "ERR GET option of SORT denied due to insufficient ACL permissions.";
     INVALID_SLOT = "ERR Invalid slot";
     INVALID_SLOT_OR_COUNT = "ERR Invalid slot or number of keys";
     INVALID_OR_OUT_OF_RANGE_SLOT = "ERR Invalid or out of range slot";

@@ -533,9 +533,26 @@ impl Keyspace {
         if one == other {
             return;
         }
+        self.expire_wanted([one, other]);
         self.tell_wanted(one, &[one, other]);
         self.tell_wanted(other, &[one, other]);
         self.databases.swap(one, other);
+    }
+
+    /// Removes the keys whose time is up that are wanted in one of two databases: that one comes to be
+    /// in the place of another is no change to who watches.
+    fn expire_wanted(&mut self, databases: [usize; 2]) {
+        let wanted = databases.map(|db| self.journal.interest.keys_of(db));
+        let overdue: Vec<(usize, Box<[u8]>)> = wanted
+            .into_iter()
+            .flatten()
+            .flat_map(|(_, key)| databases.map(|db| (db, key)))
+            .filter(|(db, key)| self.is_overdue(*db, key))
+            .map(|(db, key)| (db, key.into()))
+            .collect();
+        for (db, key) in overdue {
+            self.peek(db, &key);
+        }
     }
 
     /// Tells of the wanted keys of a database, which is to change as a whole, that they changed: those

@@ -60,16 +60,15 @@ impl Server {
         if !self.monitors.is_empty() && !is_hidden && caller != Caller::Woken {
             self.feed_monitors(connection, caller, spec, args);
         }
-        if matches!(spec.name, "flushall" | "flushdb") {
-            // To Redis this is a command that waits until all is freed, and is answered then.
-            let asynchronously = args
-                .get(1)
-                .map_or(self.config.lazyfree_lazy_user_flush, |option| {
-                    options::is(option, "ASYNC")
-                });
-            self.mail_comes_first = caller == Caller::Client && !asynchronously;
-        }
         self.read_journal(Some(connection));
+        if matches!(spec.name, "flushall" | "flushdb") && caller == Caller::Client {
+            let option = args.get(1);
+            let lazily = self.config.lazyfree_lazy_user_flush;
+            if !option.map_or(lazily, |option| options::is(option, "ASYNC")) {
+                // To Redis this is a command that waits until all is freed, and is answered then.
+                self.mail.comes_before_the_reply();
+            }
+        }
     }
 
     /// Reads what the guards have written since the last time; `by` is the client whose command made the changes.
@@ -137,7 +136,6 @@ impl Server {
             }
         }
         self.is_unsettled = false;
-        self.mail_comes_first = false;
     }
 
     /// Posts what is written to others by now.

@@ -387,9 +387,9 @@ pub fn execute(
     let may_wait = matches!(caller, Caller::Client | Caller::Woken) && client.may_wait();
     let touching = !client.no_touch || spec.name == "touch";
     let tracks = client.tracking.is_some();
-    // SORT alone asks.
+    let user = client.user;
     let reads_every_key =
-        !spec.name.starts_with("sort") || server.reads_every_key(connection, spec, args);
+        server.acl.is_unrestricted(user) || server.reads_every_key(user, spec, args);
     let before_us = server.elapsed_us;
     let is_followed = server.keyspace.journal.propagation.is_followed();
     let dirty = server.keyspace.journal.dirty;

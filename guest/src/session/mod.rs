@@ -164,8 +164,6 @@ pub struct Server {
     pub is_unsettled: bool,
     /// Messages written by the command that runs.
     pub mail: Mail,
-    /// They come before its reply, not behind it.
-    pub mail_comes_first: bool,
     /// Whose waiting the command that runs ends, and with which error.
     pub unblocked: Vec<(Connection, Option<CommandError>)>,
     /// Connections with input that was not run when it came.
@@ -236,7 +234,6 @@ impl Server {
             monitors: Vec::new(),
             is_unsettled: false,
             mail: Mail::default(),
-            mail_comes_first: false,
             unblocked: Vec::new(),
             backlog: VecDeque::new(),
             eviction: Eviction::default(),

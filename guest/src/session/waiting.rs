@@ -250,7 +250,7 @@ impl Server {
         if gate::run_again(self, connection, *parked, &mut out.wire) {
             self.run_on(connection);
         }
-        out.attribute(self, connection, start);
+        out.attribute_reply(self, connection, start, start);
         self.settle_mail(out);
     }
 

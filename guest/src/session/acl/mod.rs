@@ -60,6 +60,8 @@ pub struct Acl {
     names: BTreeMap<Box<[u8]>, UserId>,
     /// The default user is on and needs no password: nobody has to log in.
     is_open: bool,
+    /// All users may do everything.
+    restricts_nobody: bool,
     /// What was refused lately.
     pub log: log::Log,
 }
@@ -71,6 +73,7 @@ impl Default for Acl {
             users: Vec::new(),
             names: BTreeMap::new(),
             is_open: true,
+            restricts_nobody: true,
             log: log::Log::default(),
         };
         let mut user = User::new(b"default", PubsubDefault::AllChannels);
@@ -115,7 +118,8 @@ impl Acl {
     /// True if the user may do everything.
     #[inline]
     pub fn is_unrestricted(&self, id: UserId) -> bool {
-        matches!(self.users.get(id.0 as usize), Some(Some(known)) if known.is_unrestricted)
+        self.restricts_nobody
+            || matches!(self.users.get(id.0 as usize), Some(Some(known)) if known.is_unrestricted)
     }
 
     /// The user with this id, which somebody still keeps: so it is there.
@@ -151,6 +155,12 @@ impl Acl {
             self.is_open = user.is_on && user.needs_no_password;
         }
         self.users[id.0 as usize] = Some(Known::new(user));
+        self.look_for_restrictions();
+    }
+
+    fn look_for_restrictions(&mut self) {
+        let mut users = self.users.iter().flatten();
+        self.restricts_nobody = users.all(|known| known.is_unrestricted);
     }
 
     /// `requirepass`: the default user's only password, or none needed where it is empty.
@@ -165,6 +175,7 @@ impl Acl {
         if let Some(Some(known)) = self.users.get(id.0 as usize) {
             self.names.remove(&known.user.name);
             self.users[id.0 as usize] = None;
+            self.look_for_restrictions();
         }
     }
 }
