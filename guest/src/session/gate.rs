@@ -113,10 +113,11 @@ pub fn run_again(
     if matches!(parked.why, Why::Postponed) {
         // It has not run at all yet.
         run(server, connection, args, wire);
-        return server
-            .clients
-            .get(connection)
-            .is_none_or(|client| client.parked.is_none());
+        let Some(client) = server.clients.get_mut(connection) else {
+            return true;
+        };
+        (client.request_bytes, client.request_args) = (0, 0);
+        return client.parked.is_none();
     }
     let Command { spec, .. } = parked.command;
     if let Err(refused) = check_again(server, connection, spec, args) {
