@@ -507,9 +507,24 @@ fn listen_on(host: &str, port: u16, backlog: i32) -> io::Result<(SocketAddr, Lis
     }
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
+    pace_for_loopback(&socket, address.ip());
     socket.listen(backlog)?;
     let listener = tokio::net::TcpListener::from_std(socket.into())?;
     Ok((listener.local_addr()?, Listener::Tcp(listener)))
+}
+
+/// Between two ends of one machine there is no congestion: what a system may have chosen for the
+/// internet (BBR, with its timers) costs a twentieth of the server's time at pipeline 16. Connections
+/// have what their listener has.
+fn pace_for_loopback(socket: &Socket, address: IpAddr) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if address.is_loopback()
+        && let Err(error) = socket.set_tcp_congestion(b"reno")
+    {
+        tracing::debug!("Setting TCP_CONGESTION: {error}");
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = (socket, address);
 }
 
 /// The file of a Unix socket; it goes when the server goes.

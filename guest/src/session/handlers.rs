@@ -4,7 +4,7 @@
 use super::{
     SessionHandler, acl, append_only, client_command, cluster, command, config, connection, debug,
     info, latency, lolwut, memory_command, modules, monitor, pause, persistence, pubsub, replica,
-    replication, shutdown, slowlog, tracking, transactions,
+    replication, script, shutdown, slowlog, tracking, transactions,
 };
 use crate::commands::table::{self, COMMANDS, COUNT, CommandSpec};
 use crate::commands::{
@@ -62,6 +62,7 @@ static HANDLERS: [Option<Handler>; COUNT] = {
     session(&mut table, shutdown::HANDLERS);
     session(&mut table, slowlog::HANDLERS);
     session(&mut table, persistence::HANDLERS);
+    session(&mut table, script::HANDLERS);
     table
 };
 

@@ -34,6 +34,7 @@ mod pubsub;
 mod redaction;
 mod replica;
 mod replication;
+mod script;
 mod shutdown;
 mod slowlog;
 mod sparkline;
@@ -49,6 +50,7 @@ pub use command::commands_markdown;
 pub use gate::run;
 pub use output::{Delivery, Output};
 pub use persistence::{ImageFile, Persistence, Saved};
+pub use script::Scripts;
 pub use stats::Stats;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -182,6 +184,8 @@ pub struct Server {
     pub soft_limit_check_us: Option<u64>,
     /// When clients that say nothing are looked for next.
     pub idle_check_us: u64,
+    /// The machine for scripts, and what it has loaded. Made when it is first needed.
+    pub scripts: Option<Box<Scripts>>,
     /// SHUTDOWN was asked for.
     pub exit: bool,
     /// Connections to close, for the host.
@@ -246,6 +250,7 @@ impl Server {
             exit: false,
             closes: Vec::new(),
             logs: Vec::new(),
+            scripts: None,
             settings: Vec::new(),
         }
     }

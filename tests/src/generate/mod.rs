@@ -10,6 +10,7 @@ mod geo;
 mod hashes;
 mod hyperloglog;
 mod lists;
+mod scripting;
 mod sets;
 mod sort;
 mod sorted_sets;
@@ -53,6 +54,7 @@ const FAMILIES: &[Family] = &[
     hashes::FAMILY,
     hyperloglog::FAMILY,
     lists::FAMILY,
+    scripting::FAMILY,
     sets::FAMILY,
     sort::FAMILY,
     sorted_sets::FAMILY,
