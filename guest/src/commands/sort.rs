@@ -109,6 +109,9 @@ impl<'a> SortArgs<'a> {
                     if pattern.depends_on_element() && is_elsewhere(given) {
                         return Err(error::SORT_BY_IN_CLUSTER);
                     }
+                    if pattern.depends_on_element() && !ctx.reads_every_key {
+                        return Err(error::SORT_BY_DENIED);
+                    }
                     // Once said, it stays, whatever BY is given later.
                     sort.unsorted |= !pattern.depends_on_element();
                     sort.weights = Some(pattern);
@@ -117,6 +120,10 @@ impl<'a> SortArgs<'a> {
                 (Some(pattern), _) if options::is(option, "GET") => {
                     if pattern != b"#" && is_elsewhere(pattern) {
                         return Err(error::SORT_GET_IN_CLUSTER);
+                    }
+                    if !ctx.reads_every_key {
+                        // Even where it is the element itself.
+                        return Err(error::SORT_GET_DENIED);
                     }
                     sort.gets.push(Pattern::new(pattern));
                     2

@@ -269,15 +269,18 @@ impl Lua {
         self.shared.pending.set(None);
     }
 
-    /// Writes what the last script returned. `count` is told of errors that no command has counted.
-    pub fn write_reply(&mut self, reply: &mut dyn Sink, count: &mut dyn FnMut(&[u8])) {
+    /// Writes what the last script returned; true if that is an error. `count` is told of errors that
+    /// no command has counted.
+    pub fn write_reply(&mut self, reply: &mut dyn Sink, count: &mut dyn FnMut(&[u8])) -> bool {
         let protocol = self.shared.protocol.get();
         self.machine.enter(|ctx| {
             let state = State::of(ctx);
             let value = state.reply();
             state.set_reply(ctx, Value::Nil);
+            let is_error = reply::is_error(ctx, state, value);
             reply::write(ctx, state, value, protocol, reply, count);
-        });
+            is_error
+        })
     }
 
     /// Loads a library's code, which registers functions. The error is its text without the code.

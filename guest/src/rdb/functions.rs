@@ -1,11 +1,11 @@
 //! Libraries of functions as FUNCTION DUMP answers them and FUNCTION RESTORE takes them: their codes,
 //! one after the other, and the footer of any payload.
 
+use super::Unreadable;
 use super::image::opcode;
 use super::payload::{self, FOOTER_BYTES};
 use super::reader::Reader;
 use super::writer::Writer;
-use super::Unreadable;
 
 /// Why a payload is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

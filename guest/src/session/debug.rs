@@ -19,9 +19,6 @@ pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[("debug", debug)];
 
 /// DEBUG subcommand [argument ...]
 fn debug(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
-    if !call.is_allowed(call.server.config.enable_debug_command) {
-        return Err(error::DEBUG_NOT_ALLOWED);
-    }
     let name = options::c_text(args.at(1));
     match (name.to_ascii_lowercase().as_slice(), args.len()) {
         (b"change-repl-id", 2) => change_repl_id(call),

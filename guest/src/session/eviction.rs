@@ -137,6 +137,7 @@ impl Server {
         // What went is told of before the command that it made room for.
         self.propagate_singly();
         self.read_journal(None);
+        self.mail.comes_before_the_reply();
         room
     }
 

@@ -165,7 +165,7 @@ fn clients(server: &Server, page: &mut Page) {
     let count = |fits: fn(&Client) -> bool| all.iter().filter(|(_, client)| fits(client)).count();
     let waiters = &server.waiters;
     page.field("blocked_clients", waiters.len());
-    page.field("tracking_clients", 0);
+    page.field("tracking_clients", server.tracking.clients());
     page.field(
         "pubsub_clients",
         count(|client| client.subscriptions.is_some()),
@@ -211,7 +211,10 @@ fn memory(server: &Server, page: &mut Page) {
     let scripts = server.scripts.figures();
     page.bytes("used_memory_lua", scripts.machine_bytes);
     let function_bytes = scripts.function_bytes.min(scripts.machine_bytes);
-    page.field("used_memory_vm_eval", scripts.machine_bytes - function_bytes);
+    page.field(
+        "used_memory_vm_eval",
+        scripts.machine_bytes - function_bytes,
+    );
     page.field("used_memory_scripts_eval", scripts.script_bytes);
     page.field("number_of_cached_scripts", scripts.scripts);
     page.field("number_of_functions", scripts.functions);
@@ -370,11 +373,11 @@ fn stats(server: &Server, page: &mut Page) {
         "active_defrag_key_misses",
         "total_active_defrag_time",
         "current_active_defrag_time",
-        "tracking_total_keys",
-        "tracking_total_items",
-        "tracking_total_prefixes",
-        "unexpected_error_replies",
     ]);
+    page.field("tracking_total_keys", server.tracking.keys());
+    page.field("tracking_total_items", server.tracking.items());
+    page.field("tracking_total_prefixes", server.tracking.prefixes());
+    page.field("unexpected_error_replies", 0);
     page.field("total_error_replies", stats.errors);
     page.field("dump_payload_sanitizations", 0);
     page.field("total_reads_processed", stats.reads);
@@ -396,12 +399,11 @@ fn stats(server: &Server, page: &mut Page) {
     page.zeros(&["eventloop_duration_sum", "eventloop_duration_cmd_sum"]);
     page.field("instantaneous_eventloop_cycles_per_sec", rates.steps as u64);
     page.field("instantaneous_eventloop_duration_usec", 0);
-    page.field("acl_access_denied_auth", stats.denied_auth);
-    page.zeros(&[
-        "acl_access_denied_cmd",
-        "acl_access_denied_key",
-        "acl_access_denied_channel",
-    ]);
+    let refusals = &server.acl.log.refusals;
+    page.field("acl_access_denied_auth", refusals.auth);
+    page.field("acl_access_denied_cmd", refusals.commands);
+    page.field("acl_access_denied_key", refusals.keys);
+    page.field("acl_access_denied_channel", refusals.channels);
 }
 
 fn replication(server: &Server, page: &mut Page) {
@@ -428,6 +430,9 @@ fn replication(server: &Server, page: &mut Page) {
         }
     }
     page.field("connected_slaves", replicas.len());
+    if let Some(good) = server.good_replicas() {
+        page.field("min_slaves_good_slaves", good);
+    }
     for (number, replica) in server.describe_replicas().iter().enumerate() {
         page.field(
             format_args!("slave{number}"),

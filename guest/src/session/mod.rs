@@ -2,11 +2,13 @@
 //! every command runs. Home of the commands that are about connections and the server itself.
 //! Knows no socket: bytes come from and go to `engine`.
 
+mod acl;
 mod append_only;
 mod buffers;
 mod client;
 mod client_command;
 mod client_eviction;
+mod client_info;
 mod cluster;
 mod command;
 mod config;
@@ -37,11 +39,13 @@ mod shutdown;
 mod slowlog;
 mod sparkline;
 mod stats;
+mod tracking;
 mod transactions;
 mod waiting;
 
+pub use acl::{Acl, UserId};
 pub use buffers::Buffers;
-pub use client::{Client, Clients, IMPLICIT, ORPHAN, Input, ReplyMode, Transport};
+pub use client::{Client, Clients, IMPLICIT, Input, ORPHAN, ReplyMode, Transport};
 pub use command::commands_markdown;
 pub use gate::run;
 pub use output::{Delivery, Output};
@@ -61,6 +65,7 @@ use pubsub::PubSub;
 use replica::Replicas;
 use replication::Master;
 use slowlog::SlowLog;
+use tracking::Tracking;
 use transactions::{DbKey, Interrupted};
 use waiting::Waiters;
 
@@ -113,6 +118,8 @@ pub struct Server {
     pub config: Config,
     /// The data.
     pub keyspace: Keyspace,
+    /// Who may do what.
+    pub acl: Acl,
     /// Who is connected.
     pub clients: Clients,
     /// Counters.
@@ -145,6 +152,8 @@ pub struct Server {
     pub watchers: BTreeMap<DbKey, Vec<Connection>>,
     /// Who listens to which channel.
     pub pubsub: PubSub,
+    /// Who is told of changes to keys that it has copies of.
+    pub tracking: Tracking,
     /// What it is in a cluster, if it is in one.
     pub cluster: Option<Box<Cluster>>,
     /// Who follows the changes of the data.
@@ -191,6 +200,7 @@ impl Server {
     /// A server without clients.
     pub fn new(
         config: Config,
+        acl: Acl,
         keyspace: Keyspace,
         mut rng: fastrand::Rng,
         facts: Vec<(String, String)>,
@@ -202,7 +212,10 @@ impl Server {
         let persistence = Persistence::since(keyspace.now_us());
         Server {
             started_us: keyspace.now_us(),
+            master: Master::configured(&config.replicaof),
             config,
+            acl,
+            tracking: Tracking::new(keyspace.seed()),
             keyspace,
             clients: Clients::default(),
             stats: Stats::default(),
@@ -222,7 +235,6 @@ impl Server {
             pubsub: PubSub::default(),
             cluster,
             replicas: Replicas::default(),
-            master: None,
             monitors: Vec::new(),
             is_unsettled: false,
             mail: Mail::default(),

@@ -254,7 +254,7 @@ impl Server {
         if gate::run_again(self, connection, *parked, &mut out.wire) {
             self.run_on(connection);
         }
-        out.attribute(self, connection, start);
+        out.attribute_reply(self, connection, start, start);
         if !self.scripts.run_on() {
             self.settle_mail(out);
         }
@@ -342,11 +342,12 @@ impl Server {
             .get(connection)
             .and_then(|client| client.parked.as_ref())
             .is_some_and(|parked| parked.wait().is_some());
-        if waits {
+        let is_told = self.unblocked.iter().any(|(told, _)| *told == connection);
+        if waits && !is_told {
             self.is_unsettled = true;
             self.unblocked.push((connection, error));
         }
-        waits
+        waits && !is_told
     }
 
     /// Answers those that `CLIENT UNBLOCK` named.

@@ -43,7 +43,10 @@ pub struct Cache {
 pub fn digest_of(text: &[u8]) -> Digest {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut digits = [0; 40];
-    for (pair, byte) in digits.chunks_exact_mut(2).zip(Sha1::from(text).digest().bytes()) {
+    for (pair, byte) in digits
+        .chunks_exact_mut(2)
+        .zip(Sha1::from(text).digest().bytes())
+    {
         pair[0] = DIGITS[usize::from(byte >> 4)];
         pair[1] = DIGITS[usize::from(byte & 15)];
     }
@@ -62,13 +65,14 @@ pub fn declared(text: &[u8]) -> Result<(Declared, usize), CommandError> {
     if !text.starts_with(b"#!") {
         return Ok((None, 0));
     }
-    let refused = |words: &str, what: &[u8]| {
-        CommandError::worded([b"ERR ", words.as_bytes(), what].concat())
-    };
+    let refused =
+        |words: &str, what: &[u8]| CommandError::worded([b"ERR ", words.as_bytes(), what].concat());
     let Some(end) = text.iter().position(|byte| *byte == b'\n') else {
         return Err(refused("Invalid script shebang", b""));
     };
-    let mut words = text[..end].split(|byte| *byte == b' ').filter(|word| !word.is_empty());
+    let mut words = text[..end]
+        .split(|byte| *byte == b' ')
+        .filter(|word| !word.is_empty());
     match words.next() {
         None => return Err(refused("Invalid engine in script shebang", b"")),
         Some(b"#!lua") => {}

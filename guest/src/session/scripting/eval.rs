@@ -20,11 +20,7 @@ pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
 ];
 
 /// What the script of an EVAL or EVALSHA declares, as far as that is known before it runs.
-pub(super) fn declared_by(
-    scripts: &super::Scripts,
-    args: Args<'_>,
-    by_digest: bool,
-) -> Declared {
+pub(super) fn declared_by(scripts: &super::Scripts, args: Args<'_>, by_digest: bool) -> Declared {
     let text = args.get(1)?;
     if by_digest {
         return scripts.cache.get(&parse_digest(text)?)?.1;
@@ -125,9 +121,7 @@ fn flush(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
 pub(super) fn is_flush_mode(args: Args<'_>) -> bool {
     match args.get(2) {
         None => true,
-        Some(mode) => {
-            args.len() == 3 && (options::is(mode, "SYNC") || options::is(mode, "ASYNC"))
-        }
+        Some(mode) => args.len() == 3 && (options::is(mode, "SYNC") || options::is(mode, "ASYNC")),
     }
 }
 

@@ -115,9 +115,7 @@ fn list(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
         }
     }
     let libraries = &call.server.scripts.libraries;
-    let wanted = |name: &[u8]| {
-        pattern.is_none_or(|pattern| glob::matches(pattern, name, true))
-    };
+    let wanted = |name: &[u8]| pattern.is_none_or(|pattern| glob::matches(pattern, name, true));
     let found = libraries.iter().filter(|(name, _)| wanted(name));
     call.reply.array(found.clone().count());
     for (name, library) in found {
@@ -232,9 +230,7 @@ fn restore(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
             functions::Refused::Footer => b"DUMP payload version or checksum are wrong".to_vec(),
             functions::Refused::PreRelease => b"Pre-GA function format not supported".to_vec(),
             functions::Refused::NoFunction => b"given type is not a function".to_vec(),
-            functions::Refused::Corrupt => {
-                b"Failed loading the given functions payload".to_vec()
-            }
+            functions::Refused::Corrupt => b"Failed loading the given functions payload".to_vec(),
         })
     })?;
     let (machine, _, libraries) = call.server.scripts.parts();

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::lua::function::{self, Registered};
 use crate::lua::Lua;
+use crate::lua::function::{self, Registered};
 
 /// A library that is loaded.
 #[derive(Debug)]
@@ -50,7 +50,9 @@ impl Libraries {
     /// Bytes that names and codes take.
     pub fn bytes(&self) -> u64 {
         let libraries = self.by_name.iter();
-        let codes: usize = libraries.map(|(name, library)| name.len() + library.code.len()).sum();
+        let codes: usize = libraries
+            .map(|(name, library)| name.len() + library.code.len())
+            .sum();
         let names: usize = self.by_function.keys().map(|name| name.len()).sum();
         (codes + names) as u64
     }
@@ -62,7 +64,9 @@ impl Libraries {
 
     /// All libraries by their names.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &Library)> + Clone {
-        self.by_name.iter().map(|(name, library)| (&**name, library))
+        self.by_name
+            .iter()
+            .map(|(name, library)| (&**name, library))
     }
 
     /// The codes of all libraries.
@@ -169,7 +173,10 @@ impl Libraries {
     }
 
     fn may_join(&self, more: &Libraries, replaces: bool) -> Result<(), Refusal> {
-        let known = more.by_name.keys().find(|name| self.by_name.contains_key(*name));
+        let known = more
+            .by_name
+            .keys()
+            .find(|name| self.by_name.contains_key(*name));
         if let Some(name) = known
             && !replaces
         {

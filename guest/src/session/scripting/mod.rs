@@ -69,7 +69,9 @@ impl Scripts {
     /// True while everybody waits for a script.
     #[inline]
     pub fn hold_others(&self) -> bool {
-        self.running.as_ref().is_some_and(|running| !running.is_slow)
+        self.running
+            .as_ref()
+            .is_some_and(|running| !running.is_slow)
     }
 
     /// What those are told who would have to wait for a script that takes long.
@@ -113,11 +115,7 @@ impl Scripts {
     }
 
     /// Loads libraries of an image; with `replaces`, in place of those of the same name.
-    pub fn load_libraries(
-        &mut self,
-        codes: &[Box<[u8]>],
-        replaces: bool,
-    ) -> Result<(), Vec<u8>> {
+    pub fn load_libraries(&mut self, codes: &[Box<[u8]>], replaces: bool) -> Result<(), Vec<u8>> {
         for code in codes {
             let (machine, _, libraries) = self.parts();
             libraries.load(machine, code, replaces)?;

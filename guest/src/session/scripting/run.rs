@@ -88,8 +88,7 @@ pub(super) fn key_count(
     args: Args<'_>,
     not_a_number: Option<CommandError>,
 ) -> Result<usize, CommandError> {
-    let count =
-        options::integer(args.at(2)).map_err(|refused| not_a_number.unwrap_or(refused))?;
+    let count = options::integer(args.at(2)).map_err(|refused| not_a_number.unwrap_or(refused))?;
     let count = usize::try_from(count).map_err(|_| error::NEGATIVE_KEY_COUNT)?;
     if count > args.len() - 3 {
         return Err(error::KEY_COUNT_TOO_LARGE);
@@ -113,7 +112,8 @@ pub(super) fn begin(
 ) -> Outcome {
     if !call.server.monitors.is_empty() {
         // Before what it does, which is shown too.
-        call.server.feed_monitors(call.connection, call.caller, call.spec, args);
+        call.server
+            .feed_monitors(call.connection, call.caller, call.spec, args);
     }
     may_run(call.server, declared, is_read_only)?;
     let now_us = call.server.now_us();
@@ -216,7 +216,8 @@ fn run(call: &mut Call<'_>, machine: &mut Lua, args: Args<'_>) -> Outcome {
             2 => LogLevel::Notice,
             3.. => LogLevel::Warning,
         };
-        call.server.log(level, String::from_utf8_lossy(&entry.text).into_owned());
+        call.server
+            .log(level, String::from_utf8_lossy(&entry.text).into_owned());
     }
     if step == Step::Yielded {
         call.runs_on = true;
@@ -242,10 +243,13 @@ fn run(call: &mut Call<'_>, machine: &mut Lua, args: Args<'_>) -> Outcome {
         }
         Step::Done | Step::Yielded => {
             let stats = &mut call.server.stats;
-            machine.write_reply(&mut *call.reply, &mut |text| {
+            let is_error = machine.write_reply(&mut *call.reply, &mut |text| {
                 let code = text.split(|byte| *byte == b' ').next();
                 stats.error(code.unwrap_or_default());
             });
+            if is_error {
+                stats.failed(call.spec.id);
+            }
             Ok(())
         }
     }
@@ -266,17 +270,13 @@ impl Port for Inside<'_> {
     }
 
     fn may_run(&mut self, args: Args<'_>) -> Option<bool> {
-        table::lookup(args.at(0)).map(|_| true)
+        let spec = handlers::named_by(args)?;
+        Some(self.server.may_run(self.connection, spec, args))
     }
 }
 
 impl Inside<'_> {
-    fn run(
-        &mut self,
-        args: Args<'_>,
-        replication: Replication,
-        reply: &mut dyn Sink,
-    ) -> Outcome {
+    fn run(&mut self, args: Args<'_>, replication: Replication, reply: &mut dyn Sink) -> Outcome {
         let command = find(args)?;
         self.check(command, args)
             .inspect_err(|_| self.server.stats.rejected(command.spec.id))?;
@@ -300,6 +300,7 @@ impl Inside<'_> {
         if is_stale && !flags.contains(Flags::STALE) {
             return Err(error::STALE_IN_SCRIPT);
         }
+        server.check_permission(self.connection, Caller::Script, command.spec, args)?;
         let is_write = flags.contains(Flags::WRITE);
         let is_short_of_memory = server.is_short_of_memory();
         let Some(running) = &mut server.scripts.running else {
