@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::inspect::{Database, LoggedCommand};
 use crate::park;
 use crate::snapshot::Snapshot;
 
@@ -87,6 +88,20 @@ impl ServerBuilder {
     pub fn memory_ceiling(self, bytes: u64) -> Self {
         Self {
             inner: self.inner.memory_ceiling(bytes),
+        }
+    }
+
+    /// Runs these requests before anybody can connect; see [`crate::ServerBuilder::commands`].
+    pub fn commands(self, requests: impl Into<Arc<[u8]>>) -> Self {
+        Self {
+            inner: self.inner.commands(requests),
+        }
+    }
+
+    /// Whether clients may use `PETRIDIS`; see [`crate::ServerBuilder::control`].
+    pub fn control(self, allowed: bool) -> Self {
+        Self {
+            inner: self.inner.control(allowed),
         }
     }
 
@@ -188,6 +203,37 @@ impl Server {
     /// As [`crate::Server::restore`].
     pub fn restore_keeping_clock(&self, snapshot: &Snapshot) -> Result<(), Error> {
         park::run(self.inner.restore_keeping_clock(snapshot))
+    }
+
+    /// Looks at a database; see [`crate::Server::look`].
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::Server::look`].
+    pub fn look<R: Send + 'static>(
+        &self,
+        db: u32,
+        look: impl FnOnce(&mut Database<'_>) -> Result<R, Error> + Send + 'static,
+    ) -> Result<R, Error> {
+        park::run(self.inner.look(db, look))
+    }
+
+    /// Keeps the commands that are received from now on; see [`crate::Instance::log_commands`].
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::Server::log_commands`].
+    pub fn log_commands(&self, most: usize) -> Result<(), Error> {
+        park::run(self.inner.log_commands(most))
+    }
+
+    /// The commands received, oldest first, since [`Server::log_commands`].
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::Server::logged_commands`].
+    pub fn logged_commands(&self) -> Result<Vec<LoggedCommand>, Error> {
+        park::run(self.inner.logged_commands())
     }
 
     /// Stops it and waits until its sockets are closed.

@@ -15,6 +15,7 @@ use petridis::{Error, Server};
 
 use crate::conf::{self, Pair};
 use crate::log;
+use crate::run;
 
 /// The version of Redis whose behaviour this is.
 const REDIS_VERSION: &str = "8.0.2";
@@ -33,10 +34,12 @@ const STOP_LIMIT: Duration = Duration::from_secs(3);
 const PARAMETERS: &str = include_str!("parameters.txt");
 
 /// Flags that are not parameters of Redis.
-const OWN_FLAGS: [&str; 6] = [
+const OWN_FLAGS: [&str; 8] = [
+    "env",
     "help",
     "load",
     "memory-limit",
+    "no-control",
     "port-file",
     "seed",
     "version",
@@ -68,6 +71,7 @@ Standard output tells when the server is ready; the log goes to standard error."
     version = concat!(env!("CARGO_PKG_VERSION"), " (Redis 8.0.2)"),
     about = "Redis in a dish: a sandboxed Redis server for tests and development",
     override_usage = "petridis [redis.conf] [OPTIONS] [--NAME VALUE...]\n       \
+                      petridis run [redis.conf] [OPTIONS] [--NAME VALUE...] -- COMMAND...\n       \
                       petridis component -o FILE",
     after_help = AFTER_HELP
 )]
@@ -84,9 +88,17 @@ struct Flags {
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 
-    /// Begin with the data of this file, a dump.rdb of any Redis up to 8.0
+    /// Begin with the data of this file: a dump.rdb of any Redis up to 8.0, or commands, a line each
     #[arg(long, value_name = "FILE")]
     load: Option<PathBuf>,
+
+    /// Switch the command PETRIDIS off
+    #[arg(long)]
+    no_control: bool,
+
+    /// With `run`: set this variable to the server's URL too
+    #[arg(long, value_name = "NAME")]
+    env: Vec<String>,
 
     /// Memory that the engine may fill [default: 3584mb]
     #[arg(long, value_name = "SIZE", value_parser = memory)]
@@ -127,7 +139,7 @@ enum Failure {
 /// Runs the program.
 pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let (error, status) = match start(arguments) {
-        Ok(()) => return ExitCode::SUCCESS,
+        Ok(status) => return status,
         Err(Failure::Usage(error)) => {
             // Help goes to standard output, mistakes to standard error.
             let _ = error.print();
@@ -140,23 +152,31 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     ExitCode::from(status)
 }
 
-fn start(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
+fn start(arguments: impl IntoIterator<Item = OsString>) -> Result<ExitCode, Failure> {
     let mut arguments = arguments.into_iter();
     let program = arguments.next().unwrap_or_else(|| "petridis".into());
-    let arguments: Vec<OsString> = arguments.collect();
+    let mut arguments: Vec<OsString> = arguments.collect();
     if arguments.first().is_some_and(|first| first == "component") {
         let flags = ComponentFlags::try_parse_from(arguments).map_err(Failure::Usage)?;
-        return write_component(&flags.output).map_err(Failure::Run);
+        return write_component(&flags.output)
+            .map(|()| ExitCode::SUCCESS)
+            .map_err(Failure::Run);
     }
+    let command = run::take_command(&mut arguments).map_err(Failure::Config)?;
     let (own, parameters) = separate(arguments).map_err(Failure::Config)?;
     let flags =
         Flags::try_parse_from(std::iter::once(program).chain(own)).map_err(Failure::Usage)?;
-    let mut config = vec![("port".to_owned(), DEFAULT_PORT.to_owned())];
+    let port = if command.is_some() { "0" } else { DEFAULT_PORT };
+    let mut config = vec![("port".to_owned(), port.to_owned())];
+    if command.is_some() {
+        // The terminal is the command's.
+        config.push(("loglevel".to_owned(), "warning".to_owned()));
+    }
     if let Some(path) = &flags.config {
         config.extend(conf::read(path).map_err(Failure::Config)?);
     }
     config.extend(parameters);
-    serve(&flags, config)
+    serve(&flags, config, command)
 }
 
 fn write_component(output: &Path) -> Result<()> {
@@ -187,7 +207,7 @@ fn separate(arguments: Vec<OsString>) -> Result<(Vec<OsString>, Vec<Pair>)> {
             None => (name, None),
         };
         if OWN_FLAGS.contains(&name) {
-            let takes_value = !matches!(name, "help" | "version");
+            let takes_value = !matches!(name, "help" | "no-control" | "version");
             let alone = takes_value && assigned.is_none();
             own.push(argument);
             own.extend(alone.then(|| arguments.next()).flatten());
@@ -237,7 +257,11 @@ fn last<'a>(config: &'a [Pair], name: &str) -> Option<&'a str> {
         .map(|pair| pair.1.as_str())
 }
 
-fn serve(flags: &Flags, config: Vec<Pair>) -> Result<(), Failure> {
+fn serve(
+    flags: &Flags,
+    config: Vec<Pair>,
+    command: Option<Vec<OsString>>,
+) -> Result<ExitCode, Failure> {
     install_log(&config).map_err(Failure::Config)?;
     raise_file_limit(&config);
     if last(&config, "daemonize").is_some_and(|value| value.eq_ignore_ascii_case("yes")) {
@@ -255,7 +279,12 @@ fn serve(flags: &Flags, config: Vec<Pair>) -> Result<(), Failure> {
         let names: Vec<String> = config.iter().map(|pair| pair.0.clone()).collect();
         let mut builder = build(flags, config);
         if let Some(path) = &flags.load {
-            builder = builder.load(read_image(path).map_err(Failure::Config)?);
+            let data = read_data(path).map_err(Failure::Config)?;
+            builder = if data.starts_with(b"REDIS") {
+                builder.load(data)
+            } else {
+                builder.commands(data)
+            };
         }
         let server = builder.start().await;
         let server = server.map_err(|error| explain(error, &names))?;
@@ -264,8 +293,15 @@ fn serve(flags: &Flags, config: Vec<Pair>) -> Result<(), Failure> {
             .as_deref()
             .map(|path| PortFile::write(path, server.port()));
         let _port_file = port_file.transpose().map_err(Failure::Run)?;
+        if let Some(command) = command {
+            let names = flags.env.iter().map(String::as_str);
+            return run::run(server, &command, names)
+                .await
+                .map_err(Failure::Run);
+        }
         announce(&server).map_err(Failure::Run)?;
-        run_until_end(server, signal).await.map_err(Failure::Run)
+        run_until_end(server, signal).await.map_err(Failure::Run)?;
+        Ok(ExitCode::SUCCESS)
     })
 }
 
@@ -319,6 +355,9 @@ fn raise_file_limit(config: &[Pair]) {
 
 fn build(flags: &Flags, config: Vec<Pair>) -> petridis::ServerBuilder {
     let mut builder = Server::builder();
+    if flags.no_control {
+        builder = builder.control(false);
+    }
     if let Some(seed) = flags.seed {
         builder = builder.seed(seed);
     }
@@ -334,10 +373,14 @@ fn build(flags: &Flags, config: Vec<Pair>) -> petridis::ServerBuilder {
     })
 }
 
-fn read_image(path: &Path) -> Result<Vec<u8>> {
-    let image = std::fs::read(path).with_context(|| format!("--load {}", path.display()))?;
-    tracing::info!("Loading {} ({} bytes)", path.display(), image.len());
-    Ok(image)
+/// Data to begin with; commands end with a line break.
+fn read_data(path: &Path) -> Result<Vec<u8>> {
+    let mut data = std::fs::read(path).with_context(|| format!("--load {}", path.display()))?;
+    tracing::info!("Loading {} ({} bytes)", path.display(), data.len());
+    if !data.starts_with(b"REDIS") && !data.ends_with(b"\n") {
+        data.push(b'\n');
+    }
+    Ok(data)
 }
 
 /// Says what to do about a server that did not start.

@@ -16,14 +16,8 @@ use crate::snapshot::Snapshot;
 /// Snapshots, and forks, that there may be at a time.
 const MOST: usize = 1000;
 
-/// A server that somebody forked, and that lives as long as this.
-pub(crate) struct Fork {
-    pub(crate) url: String,
-    pub(crate) server: Box<dyn Any>,
-}
-
-/// What is being started.
-pub(crate) type Starting = Pin<Box<dyn Future<Output = Result<Fork, Error>>>>;
+/// A server that is being started: its URL, and what it lives as long as.
+pub(crate) type Starting = Pin<Box<dyn Future<Output = Result<(String, Box<dyn Any>), Error>>>>;
 
 /// Starts a server that is a fork.
 pub(crate) type Forker = fn(Snapshot) -> Starting;
@@ -31,7 +25,7 @@ pub(crate) type Forker = fn(Snapshot) -> Starting;
 /// The snapshots and forks of one server.
 pub(crate) struct Desk {
     snapshots: BTreeMap<Vec<u8>, Snapshot>,
-    forks: Rc<RefCell<BTreeMap<Vec<u8>, Fork>>>,
+    forks: Rc<RefCell<BTreeMap<Vec<u8>, Box<dyn Any>>>>,
     forker: Forker,
 }
 
@@ -70,12 +64,7 @@ impl Desk {
     }
 
     /// Does what a client asks for: `args` from the subcommand on.
-    pub(crate) fn answer(
-        &mut self,
-        instance: &mut Instance,
-        db: u32,
-        args: &[Vec<u8>],
-    ) -> Answer {
+    pub(crate) fn answer(&mut self, instance: &mut Instance, db: u32, args: &[Vec<u8>]) -> Answer {
         let args: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
         self.act(instance, db, &args)
             .unwrap_or_else(|refusal| Answer::Now(error(&refusal.0)))
@@ -151,10 +140,10 @@ impl Desk {
         Ok(Answer::Later(Box::pin(async move {
             match starting.await {
                 Err(failed) => error(&failed.to_string()),
-                Ok(fork) => {
+                Ok((url, server)) => {
                     let mut reply = Vec::new();
-                    reply::bulk(&mut reply, fork.url.as_bytes());
-                    forks.borrow_mut().insert(fork.url.clone().into(), fork);
+                    reply::bulk(&mut reply, url.as_bytes());
+                    forks.borrow_mut().insert(url.into(), server);
                     reply
                 }
             }
@@ -184,7 +173,9 @@ impl Desk {
 fn clock(instance: &mut Instance, how: &[&[u8]]) -> Result<Vec<u8>, Refusal> {
     let time = instance.time_mut();
     let us = |ms: &[u8]| {
-        let ms = std::str::from_utf8(ms).ok().and_then(|ms| ms.parse::<u64>().ok());
+        let ms = std::str::from_utf8(ms)
+            .ok()
+            .and_then(|ms| ms.parse::<u64>().ok());
         let ms = ms.ok_or("a time is a number of milliseconds")?;
         Ok::<_, Refusal>(ms.saturating_mul(1000))
     };
@@ -220,6 +211,9 @@ fn integer(number: u64) -> Vec<u8> {
 }
 
 fn error(text: &str) -> Vec<u8> {
-    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let text: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     format!("-ERR {text}\r\n").into_bytes()
 }

@@ -12,8 +12,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant as TokioInstant, Sleep};
 
-use crate::bindings::{Delivery, Effects, Event, Image};
+use crate::bindings::{Control, Delivery, Effects, Event, Image};
 use crate::clock::{Clock, Timepiece};
+use crate::control::{Answer, Desk};
 use crate::error::Error;
 use crate::files;
 use crate::instance::{Instance, log};
@@ -39,6 +40,8 @@ pub(crate) struct Driver {
     hub: Rc<Hub>,
     /// What the server's owner wants done between two turns.
     errands: Rc<Errands>,
+    /// Where clients ask for what only the host can do.
+    desk: Desk,
     /// The batch of the current turn; its buffers and the hub's alternate.
     batch: Batch,
     /// When the engine wants the next turn at the latest.
@@ -71,11 +74,12 @@ enum Next {
 }
 
 impl Driver {
-    pub(crate) fn new(instance: Instance, hub: Rc<Hub>, errands: Rc<Errands>) -> Self {
+    pub(crate) fn new(instance: Instance, hub: Rc<Hub>, errands: Rc<Errands>, desk: Desk) -> Self {
         Self {
             instance,
             hub,
             errands,
+            desk,
             batch: Batch::default(),
             wake_at_us: None,
             alarm: Alarm::default(),
@@ -133,6 +137,32 @@ impl Driver {
         Ok(())
     }
 
+    /// Does what a client asks for.
+    fn control(&mut self, control: &Control) -> Result<(), Error> {
+        let Control {
+            number,
+            connection,
+            db,
+            arguments,
+        } = control;
+        let answer = self.desk.answer(&mut self.instance, *db, arguments);
+        // It may be another time now.
+        self.alarm = Alarm::default();
+        if !self.instance.is_alive() {
+            return self.begin_anew();
+        }
+        match answer {
+            Answer::Now(reply) => self.hub.controlled(*number, *connection, reply),
+            Answer::Later(answer) => {
+                let (hub, number, connection) = (self.hub.clone(), *number, *connection);
+                tokio::task::spawn_local(async move {
+                    hub.controlled(number, connection, answer.await);
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// The engine has failed, and with it everything that its clients knew.
     fn begin_anew(&mut self) -> Result<(), Error> {
         self.hub.close_all(FAREWELL);
@@ -148,9 +178,13 @@ impl Driver {
             .instance
             .step(now_us, &self.batch.events, &self.batch.bytes)
         {
-            Ok(effects) => {
+            Ok(mut effects) => {
+                let controls = std::mem::take(&mut effects.controls);
                 let next = self.carry_out(effects, now_us);
                 self.batch.clear();
+                for control in &controls {
+                    self.control(control)?;
+                }
                 Ok(next)
             }
             Err(Error::Trapped(_)) => {
@@ -312,7 +346,12 @@ mod tests {
             };
             let instance = Instance::with(setup).expect("an instance");
             let hub = Rc::new(Hub::default());
-            let driver = Driver::new(instance, hub.clone(), Rc::default());
+            let driver = Driver::new(
+                instance,
+                hub.clone(),
+                Rc::default(),
+                Desk::new(|_| unreachable!("nobody asks for a fork")),
+            );
             let running = tokio::task::spawn_local(driver.run());
             tokio::time::sleep(Duration::from_millis(20)).await;
             let idle = hub.turns();

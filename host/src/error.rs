@@ -23,6 +23,9 @@ pub enum Error {
     /// An image of the data could not be made; the sentence says why.
     #[error("the data can't be saved: {0}")]
     Save(String),
+    /// The engine answers an error to who looks at its data: what it says.
+    #[error("{0}")]
+    Refused(String),
     /// A snapshot could not be made, saved or read; the sentence says why.
     #[error("snapshot: {0}")]
     Snapshot(String),

@@ -81,7 +81,9 @@ impl Instance {
     /// [`Error::Trapped`] if the engine failed.
     pub fn log_commands(&mut self, most: usize) -> Result<(), Error> {
         let most = most.to_string();
-        self.db(0).ask(&[b"PETRIDIS", b"LOG", b"START", most.as_bytes()]).map(|_| ())
+        self.db(0)
+            .ask(&[b"PETRIDIS", b"LOG", b"START", most.as_bytes()])
+            .map(|_| ())
     }
 
     /// The commands received, oldest first, since [`Instance::log_commands`].
@@ -120,10 +122,7 @@ impl Database<'_> {
     }
 
     /// The fields of a hash and their values; empty without one.
-    pub fn hgetall(
-        &mut self,
-        key: impl AsRef<[u8]>,
-    ) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, Error> {
+    pub fn hgetall(&mut self, key: impl AsRef<[u8]>) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, Error> {
         let pairs = self.ask(&[b"HGETALL", key.as_ref()])?.map().into_iter();
         let pairs = pairs.filter_map(|(field, value)| Some((field.text()?, value.text()?)));
         Ok(pairs.collect())
@@ -297,7 +296,10 @@ fn ask_for(requests: &mut Vec<u8>, kind: &str, key: &[u8]) {
         "zset" => reply::request(requests, &[b"ZRANGE", key, b"0", b"-1", b"WITHSCORES"]),
         "stream" => {
             reply::request(requests, &[b"XRANGE", key, b"-", b"+"]);
-            reply::request(requests, &[b"XINFO", b"STREAM", key, b"FULL", b"COUNT", b"0"]);
+            reply::request(
+                requests,
+                &[b"XINFO", b"STREAM", key, b"FULL", b"COUNT", b"0"],
+            );
         }
         _ => reply::request(requests, &[b"DUMP", key]),
     }
@@ -332,8 +334,16 @@ fn describe(text: &mut String, kind: &str, value: Reply) {
 fn describe_groups(text: &mut String, facts: Reply) {
     for (name, value) in facts.map() {
         let name = name.text().unwrap_or_default();
-        if !matches!(name.as_slice(), b"entries" | b"radix-tree-keys" | b"radix-tree-nodes") {
-            let _ = writeln!(text, "  {} {}", String::from_utf8_lossy(&name), shown(&value));
+        if !matches!(
+            name.as_slice(),
+            b"entries" | b"radix-tree-keys" | b"radix-tree-nodes"
+        ) {
+            let _ = writeln!(
+                text,
+                "  {} {}",
+                String::from_utf8_lossy(&name),
+                shown(&value)
+            );
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::clock::{Clock, Timepiece};
 use crate::error::Error;
 use crate::image;
 use crate::memory::{self, Memory, Still};
+use crate::reply::Reply;
 use crate::sandbox::Sandbox;
 use crate::snapshot::Snapshot;
 
@@ -62,6 +63,8 @@ pub(crate) struct Setup {
     pub(crate) facts: Vec<(String, String)>,
     /// Data to begin with.
     pub(crate) image: Option<Arc<[u8]>>,
+    /// Requests to begin with.
+    pub(crate) commands: Option<Arc<[u8]>>,
     /// What it is a fork of.
     pub(crate) origin: Option<Snapshot>,
 }
@@ -75,6 +78,7 @@ impl Default for Setup {
             config: Vec::new(),
             facts: Vec::new(),
             image: None,
+            commands: None,
             origin: None,
         }
     }
@@ -129,6 +133,12 @@ impl InstanceBuilder {
     /// Begins with the data of an image in the format of Redis's `dump.rdb`.
     pub fn load(mut self, image: impl Into<Arc<[u8]>>) -> Self {
         self.setup.image = Some(image.into());
+        self
+    }
+
+    /// Runs these requests first: inline commands, a line each, or RESP. All have to succeed.
+    pub fn commands(mut self, requests: impl Into<Arc<[u8]>>) -> Self {
+        self.setup.commands = Some(requests.into());
         self
     }
 
@@ -187,6 +197,9 @@ impl Instance {
         if let Some(image) = instance.setup.image.take() {
             let keys = instance.load(&image)?;
             tracing::info!("{keys} keys loaded");
+        }
+        if let Some(commands) = instance.setup.commands.take() {
+            instance.prepare(&commands)?;
         }
         Ok(instance)
     }
@@ -423,6 +436,20 @@ impl Instance {
             self.live = None;
             Error::Config(sentence)
         })
+    }
+
+    /// Runs requests on a connection that nobody gets to know of. All have to succeed.
+    pub(crate) fn prepare(&mut self, requests: &[u8]) -> Result<(), Error> {
+        let replies = self.look(0, requests)?;
+        let mut replies = replies.as_slice();
+        let mut number = 0;
+        while let Some(reply) = Reply::take(&mut replies) {
+            number += 1;
+            if let Reply::Error(text) = reply {
+                return Err(Error::Load(format!("command {number}: {text}")));
+            }
+        }
+        Ok(())
     }
 
     /// False after the engine failed: everything is gone.

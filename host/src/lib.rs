@@ -34,14 +34,17 @@
 mod bindings;
 pub mod blocking;
 mod clock;
+mod control;
 mod driver;
 mod error;
 mod files;
 mod image;
+mod inspect;
 mod instance;
 mod memory;
 mod net;
 mod park;
+mod reply;
 mod sandbox;
 mod server;
 mod snapshot;
@@ -50,9 +53,10 @@ mod tuning;
 pub use clock::{Clock, ManualClock, ScaledClock};
 pub use error::Error;
 pub use image::component;
+pub use inspect::{Database, Diff, LoggedCommand};
 pub use instance::{DEFAULT_MEMORY_CEILING, Instance, InstanceBuilder};
 pub use server::{Server, ServerBuilder};
-pub use snapshot::Snapshot;
+pub use snapshot::{Snapshot, Template};
 
 /// What [`Instance::step`] takes and gives, for this crate's own benchmarks. Not part of the
 /// public interface.

@@ -5,6 +5,7 @@
 mod cli;
 mod conf;
 mod log;
+mod run;
 
 fn main() -> std::process::ExitCode {
     cli::run(std::env::args_os())

@@ -28,7 +28,7 @@ use tokio::net::{TcpListener, TcpStream, tcp};
 use tokio::net::{UnixListener, UnixStream, unix};
 use tokio::time::Sleep;
 
-use crate::bindings::{Event, Opened, Received, Saved, Transport, Unsent};
+use crate::bindings::{Controlled, Event, Opened, Received, Saved, Transport, Unsent};
 
 /// Bytes of input after which the engine is told before anything else is read. Not more, so that
 /// peers work on their replies while the next ones are read: at pipeline 16 that is a tenth to a fifth
@@ -148,6 +148,15 @@ impl Hub {
     /// Tells the engine whether an image was written.
     pub(crate) fn saved(&self, number: u32, written: bool) {
         self.report(Event::Saved(Saved { number, written }));
+    }
+
+    /// Tells the engine what came of something that a client had asked for.
+    pub(crate) fn controlled(&self, number: u64, connection: u32, reply: Vec<u8>) {
+        self.report(Event::Controlled(Controlled {
+            number,
+            connection,
+            reply,
+        }));
     }
 
     /// Sends to a connection. One that is gone meanwhile is passed over.

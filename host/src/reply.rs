@@ -41,7 +41,11 @@ impl Reply {
             }
             b'*' | b'~' | b'>' => {
                 let length = text()?.parse::<usize>().ok()?;
-                Self::List((0..length).map(|_| Self::take(bytes)).collect::<Option<_>>()?)
+                Self::List(
+                    (0..length)
+                        .map(|_| Self::take(bytes))
+                        .collect::<Option<_>>()?,
+                )
             }
             b'%' => {
                 let length = text()?.parse::<usize>().ok()?;
@@ -113,13 +117,20 @@ mod tests {
 
     #[test]
     fn replies_are_taken_one_by_one() {
-        let mut bytes: &[u8] = b"+OK\r\n%1\r\n$1\r\na\r\n*2\r\n,1.5\r\n_\r\n=7\r\ntxt:abc\r\n-ERR x\r\n$5\r\nab";
+        let mut bytes: &[u8] =
+            b"+OK\r\n%1\r\n$1\r\na\r\n*2\r\n,1.5\r\n_\r\n=7\r\ntxt:abc\r\n-ERR x\r\n$5\r\nab";
         let text = |text: &str| Reply::Text(text.into());
         assert_eq!(Reply::take(&mut bytes), Some(text("OK")));
         let list = Reply::List(vec![Reply::Double(1.5), Reply::Null]);
-        assert_eq!(Reply::take(&mut bytes), Some(Reply::Map(vec![(text("a"), list)])));
+        assert_eq!(
+            Reply::take(&mut bytes),
+            Some(Reply::Map(vec![(text("a"), list)]))
+        );
         assert_eq!(Reply::take(&mut bytes), Some(text("abc")));
-        assert_eq!(Reply::take(&mut bytes), Some(Reply::Error("ERR x".to_owned())));
+        assert_eq!(
+            Reply::take(&mut bytes),
+            Some(Reply::Error("ERR x".to_owned()))
+        );
         assert_eq!(Reply::take(&mut bytes), None);
     }
 }

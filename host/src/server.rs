@@ -3,6 +3,7 @@
 //! Owns the thread, the listening sockets and what redis.conf says about them. Knows nothing of
 //! command lines and of what parameters mean to the engine.
 
+use std::any::Any;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -16,8 +17,10 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock::Clock;
+use crate::control::{Desk, Starting};
 use crate::driver::{Driver, Errand, Errands};
 use crate::error::Error;
+use crate::inspect::{Database, LoggedCommand};
 use crate::instance::{Instance, Setup};
 use crate::net::{self, Hub, Listener};
 use crate::park;
@@ -114,6 +117,22 @@ impl ServerBuilder {
     /// [`DEFAULT_MEMORY_CEILING`](crate::DEFAULT_MEMORY_CEILING) without it.
     pub fn memory_ceiling(mut self, bytes: u64) -> Self {
         self.setup.memory_ceiling = bytes;
+        self
+    }
+
+    /// Runs these requests before anybody can connect: inline commands, a line each, or RESP.
+    pub fn commands(mut self, requests: impl Into<Arc<[u8]>>) -> Self {
+        self.setup.commands = Some(requests.into());
+        self
+    }
+
+    /// Whether clients may use the command `PETRIDIS`: they may without it, if they are on the same machine
+    /// or have logged in with a password.
+    pub fn control(mut self, allowed: bool) -> Self {
+        let value = if allowed { "yes" } else { "no" };
+        self.setup
+            .facts
+            .push(("control".to_owned(), value.to_owned()));
         self
     }
 
@@ -260,6 +279,48 @@ impl Server {
         let snapshot = snapshot.clone();
         self.with_instance(move |instance| instance.restore_keeping_clock(&snapshot))
             .await?
+    }
+
+    /// Looks at a database, between two turns: the closure gets it.
+    ///
+    /// ```
+    /// # async fn demo() -> Result<(), petridis::Error> {
+    /// let server = petridis::Server::start().await?;
+    /// let name = server.look(0, |db| db.get("name")).await?;
+    /// println!("{name:?}, in {}", server.look(0, |db| db.dump()).await?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What the closure fails with, [`Error::Ended`] if the server has ended.
+    pub async fn look<R: Send + 'static>(
+        &self,
+        db: u32,
+        look: impl FnOnce(&mut Database<'_>) -> Result<R, Error> + Send + 'static,
+    ) -> Result<R, Error> {
+        self.with_instance(move |instance| look(&mut instance.db(db)))
+            .await?
+    }
+
+    /// Keeps the commands that are received from now on; see [`Instance::log_commands`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Ended`] if the server has ended.
+    pub async fn log_commands(&self, most: usize) -> Result<(), Error> {
+        self.with_instance(move |instance| instance.log_commands(most))
+            .await?
+    }
+
+    /// The commands received, oldest first, since [`Server::log_commands`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Ended`] if the server has ended.
+    pub async fn logged_commands(&self) -> Result<Vec<LoggedCommand>, Error> {
+        self.with_instance(Instance::logged_commands).await?
     }
 
     /// Does something with the engine between two turns.
@@ -431,10 +492,20 @@ fn open(
         clock: instance.clock().clone(),
     };
     Ok((
-        Driver::new(instance, hub.clone(), errands.clone()),
+        Driver::new(instance, hub.clone(), errands.clone(), Desk::new(fork)),
         bound,
         socket_file,
     ))
+}
+
+/// Starts a server that somebody asked for with `PETRIDIS FORK`.
+fn fork(snapshot: Snapshot) -> Starting {
+    Box::pin(async move {
+        let server = snapshot.fork_server().await?;
+        let url = server.url();
+        let server: Box<dyn Any> = Box::new(server);
+        Ok((url, server))
+    })
 }
 
 /// What only the host knows and `INFO` shows.

@@ -232,3 +232,81 @@ fn pairs(from: &mut impl Read) -> io::Result<Vec<(String, String)>> {
         .map(|_| Ok((text(from)?, text(from)?)))
         .collect()
 }
+
+/// A snapshot that is filled once and forked for each test.
+///
+/// ```
+/// # fn main() -> Result<(), petridis::Error> {
+/// let template = petridis::Template::from_commands("HSET user:1 name Ada\nSADD users 1")?;
+/// // In each test, in parallel:
+/// let mut redis = template.fork()?;
+/// assert_eq!(redis.execute(b"HGET user:1 name\r\n")?, b"$3\r\nAda\r\n");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Template(Snapshot);
+
+impl Template {
+    /// Fills an instance with a closure.
+    ///
+    /// # Errors
+    ///
+    /// What the closure fails with, or [`Error::Snapshot`].
+    pub fn new(fill: impl FnOnce(&mut Instance) -> Result<(), Error>) -> Result<Self, Error> {
+        let mut instance = Instance::new()?;
+        fill(&mut instance)?;
+        Ok(Self(instance.snapshot()?))
+    }
+
+    /// Fills it with commands: inline, a line each, or RESP.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Load`] for the first command that fails.
+    pub fn from_commands(requests: impl AsRef<[u8]>) -> Result<Self, Error> {
+        let mut requests = requests.as_ref().to_vec();
+        if !requests.ends_with(b"\n") {
+            requests.push(b'\n');
+        }
+        Self::new(|instance| instance.prepare(&requests))
+    }
+
+    /// Fills it with the data of an image in the format of Redis's `dump.rdb`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Load`] for an image that is none.
+    pub fn from_rdb(image: &[u8]) -> Result<Self, Error> {
+        Self::new(|instance| instance.load(image).map(|_| ()))
+    }
+
+    /// An instance of its own; see [`Snapshot::fork`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Snapshot::fork`].
+    pub fn fork(&self) -> Result<Instance, Error> {
+        self.0.fork()
+    }
+
+    /// A server of its own; see [`Snapshot::fork_server`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Snapshot::fork_server`].
+    pub async fn fork_server(&self) -> Result<Server, Error> {
+        self.0.fork_server().await
+    }
+
+    /// The snapshot, to go back to or to start a server from with settings.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.0
+    }
+}
+
+impl From<Snapshot> for Template {
+    fn from(snapshot: Snapshot) -> Self {
+        Self(snapshot)
+    }
+}

@@ -9,7 +9,7 @@ use piccolo::{
 };
 
 use super::compile::{Naming, compile};
-use super::errors::{Failure, failure_of};
+use super::errors::{self, Failure, failure_of};
 use super::function::{Loading, Registered};
 use super::infer::Mode;
 use super::lib;
@@ -23,13 +23,31 @@ const SLICE: i32 = 4_096;
 /// Instructions for what a library does while it loads.
 const LOAD_STEPS: u64 = 20_000_000;
 
+/// What chunks are loaded as.
+const SCRIPT: &str = "user_script";
+const FUNCTION: &str = "user_function";
+
 /// What scripts ask the engine around them for.
 pub trait Port {
-    /// Runs a command of the script and writes its reply.
-    fn call(&mut self, args: Args<'_>, reply: &mut dyn Sink);
+    /// Runs a command of the script, whose changes go where `replication` says, and writes its reply.
+    fn call(&mut self, args: Args<'_>, replication: Replication, reply: &mut dyn Sink);
 
     /// Whether the script's user may run the command; none where there is no such command.
     fn may_run(&mut self, args: Args<'_>) -> Option<bool>;
+}
+
+/// What a script said with `redis.set_repl`: where its changes go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Replication(Option<u8>);
+
+impl Replication {
+    /// `redis.REPL_REPLICA`
+    const REPLICAS: u8 = 2;
+
+    /// True if replicas are told.
+    pub fn reaches_replicas(self) -> bool {
+        self.0.is_none_or(|bits| bits & Self::REPLICAS != 0)
+    }
 }
 
 /// A script that is loaded.
@@ -63,6 +81,8 @@ pub struct Lua {
     executor: StashedExecutor,
     shared: Rc<Shared>,
     memory_limit: usize,
+    /// What the chunk that runs was loaded as.
+    source: &'static str,
 }
 
 impl Default for Lua {
@@ -84,6 +104,7 @@ impl Lua {
             executor,
             shared,
             memory_limit: usize::MAX,
+            source: SCRIPT,
         }
     }
 
@@ -100,7 +121,7 @@ impl Lua {
 
     /// Compiles a script. The error is a message with its place.
     pub fn load(&mut self, source: &[u8]) -> Result<Script, Vec<u8>> {
-        self.load_as(source, "user_script", Mode::Script)
+        self.load_as(source, SCRIPT, Mode::Script)
     }
 
     fn load_as(&mut self, source: &[u8], name: &str, mode: Mode) -> Result<Script, Vec<u8>> {
@@ -136,9 +157,14 @@ impl Lua {
         self.shared.raised.set(None);
         self.shared.pending.set(None);
         self.shared.steps.set(0);
+        self.source = match entry {
+            Entry::Script(_) => SCRIPT,
+            Entry::Function(_) => FUNCTION,
+        };
         let executor = &self.executor;
         self.machine.enter(|ctx| {
             let state = State::of(ctx);
+            state.set_cell(ctx, lib::site_cell(), Value::Nil);
             let keys = array(ctx, state, keys);
             let args = array(ctx, state, args);
             let executor = ctx.fetch(executor);
@@ -222,6 +248,16 @@ impl Lua {
         }
     }
 
+    /// Ends what runs because somebody wants it to; the error names where it was.
+    pub fn kill(&mut self) -> Failure {
+        let source = self.source;
+        let failure = self
+            .machine
+            .enter(|ctx| errors::killed(State::of(ctx), source));
+        self.stop();
+        failure
+    }
+
     /// Ends what runs, whatever it does.
     pub fn stop(&mut self) {
         let executor = &self.executor;
@@ -233,21 +269,24 @@ impl Lua {
         self.shared.pending.set(None);
     }
 
-    /// Writes what the last script returned. `count` is told of errors that no command has counted.
-    pub fn write_reply(&mut self, reply: &mut dyn Sink, count: &mut dyn FnMut(&[u8])) {
+    /// Writes what the last script returned; true if that is an error. `count` is told of errors that
+    /// no command has counted.
+    pub fn write_reply(&mut self, reply: &mut dyn Sink, count: &mut dyn FnMut(&[u8])) -> bool {
         let protocol = self.shared.protocol.get();
         self.machine.enter(|ctx| {
             let state = State::of(ctx);
             let value = state.reply();
             state.set_reply(ctx, Value::Nil);
+            let is_error = reply::is_error(ctx, state, value);
             reply::write(ctx, state, value, protocol, reply, count);
-        });
+            is_error
+        })
     }
 
     /// Loads a library's code, which registers functions. The error is its text without the code.
     pub fn load_library(&mut self, code: &[u8]) -> Result<Vec<Registered>, Vec<u8>> {
         let script = self
-            .load_as(code, "user_function", Mode::Library)
+            .load_as(code, FUNCTION, Mode::Library)
             .map_err(|message| [b"Error compiling function: ", &message[..]].concat())?;
         *self.shared.loading.borrow_mut() = Some(Loading::default());
         let nothing = crate::resp::OwnedArgs::default();
@@ -284,11 +323,6 @@ impl Lua {
         std::mem::take(&mut self.shared.logs.borrow_mut())
     }
 
-    /// What the script said with `redis.set_repl`, if it did.
-    pub fn replication(&self) -> Option<u8> {
-        self.shared.replication.get()
-    }
-
     /// The time that `os.clock` starts from, in microseconds.
     pub fn set_now_us(&mut self, now_us: u64) {
         self.shared.now_us.set(now_us);
@@ -312,7 +346,8 @@ fn serve<'gc>(ctx: Context<'gc>, state: State<'gc>, request: Request, port: &mut
         },
         Request::Call | Request::ProtectedCall => {
             let mut reply = LuaReply::new(ctx, state, shared.protocol.get());
-            port.call(args.as_args(), &mut reply);
+            let replication = Replication(shared.replication.get());
+            port.call(args.as_args(), replication, &mut reply);
             let (value, is_error) = reply.finish();
             shared.raise_reply.set(is_error && request == Request::Call);
             value
@@ -337,7 +372,7 @@ fn finish<'gc>(ctx: Context<'gc>, state: State<'gc>, executor: Executor<'gc>) ->
 struct Nobody;
 
 impl Port for Nobody {
-    fn call(&mut self, _args: Args<'_>, reply: &mut dyn Sink) {
+    fn call(&mut self, _args: Args<'_>, _replication: Replication, reply: &mut dyn Sink) {
         reply.error(b"ERR redis.call can only be called inside a script invocation");
     }
 

@@ -156,6 +156,21 @@ pub fn failure_of<'gc>(ctx: Context<'gc>, state: State<'gc>, error: Error<'gc>) 
     }
 }
 
+/// The error of a script that is ended from outside, at the last place that is known: a chunk's
+/// first line where none is.
+pub fn killed(state: State<'_>, source: &str) -> Failure {
+    let chunks = state.shared().chunks.borrow();
+    let place = stored_site(state).and_then(|site| {
+        let (_, known) = chunks.site(site)?;
+        Some((chunks.source(site)?.to_vec(), known.line))
+    });
+    Failure {
+        message: b"ERR Script killed by user with SCRIPT KILL...".to_vec(),
+        place: Some(place.unwrap_or_else(|| (source.as_bytes().to_vec(), 1))),
+        is_counted: false,
+    }
+}
+
 /// A string or a number, as text.
 pub fn text_of(value: Value<'_>) -> Option<Vec<u8>> {
     match value {

@@ -69,6 +69,9 @@ pub struct Header {
     pub code: usize,
 }
 
+/// What is wrong with a name that [`is_name`] refuses.
+pub const BAD_NAME: &str = "Library names can only contain letters, numbers, or underscores(_) and must be at least one character long";
+
 /// True for the name of a function or a library.
 pub fn is_name(name: &[u8]) -> bool {
     !name.is_empty()
@@ -136,10 +139,7 @@ pub fn register<'gc>(call: &mut Call<'gc, '_>) -> Outcome<'gc> {
         Err(message) => return refuse(call, message),
     };
     if !is_name(&given.name) {
-        return refuse(
-            call,
-            "Library names can only contain letters, numbers, or underscores(_) and must be at least one character long",
-        );
+        return refuse(call, BAD_NAME);
     }
     let is_taken = call
         .state

@@ -127,6 +127,15 @@ pub fn coded(text: &[u8]) -> Vec<u8> {
     [code, b" ", message].concat()
 }
 
+/// True for what becomes an error.
+pub fn is_error<'gc>(ctx: Context<'gc>, state: State<'gc>, value: Value<'gc>) -> bool {
+    let Value::Table(table) = value else {
+        return false;
+    };
+    let field = state.get(table, ctx.intern_static(b"err").into());
+    matches!(field, Value::String(_))
+}
+
 /// A table with the field `err`.
 pub fn error_table<'gc>(ctx: Context<'gc>, state: State<'gc>, text: &[u8]) -> Table<'gc> {
     let table = state.new_table(ctx);

@@ -10,7 +10,7 @@ struct Fake {
 }
 
 impl Port for Fake {
-    fn call(&mut self, args: Args<'_>, reply: &mut dyn Sink) {
+    fn call(&mut self, args: Args<'_>, _replication: Replication, reply: &mut dyn Sink) {
         self.calls += 1;
         match args.at(0) {
             b"ECHO" => reply.bulk(args.at(1)),

@@ -3,7 +3,8 @@
 
 use std::collections::VecDeque;
 
-use super::{Caller, Connection, Server, redaction};
+use super::redaction::Shown;
+use super::{Caller, Connection, Server};
 use crate::commands::table::CommandSpec;
 use crate::resp::{Args, OwnedArgs, Sink};
 
@@ -66,14 +67,16 @@ impl Server {
         else {
             return;
         };
-        let is_own = spec.module == Some(super::control::MODULE);
+        // Its own commands, and those of who only looks, are nobody's.
+        let is_own = spec.module == Some(super::control::MODULE) || client.id == 0;
         if caller != Caller::Client || is_own || log.most == 0 {
             return;
         }
         if log.entries.len() == log.most {
             log.entries.pop_front();
         }
-        let args = (0..args.len()).map(|index| redaction::shown(spec, args, index));
+        let shown = Shown::of(spec, args);
+        let args = (0..args.len()).map(|index| shown.at(index));
         log.entries.push_back(Entry {
             at_us,
             client: client.id,

@@ -69,8 +69,9 @@ impl Call<'_> {
         if self.server.fact(FORBIDDEN.0) == Some(FORBIDDEN.1) {
             return Err(refuse("ERR PETRIDIS is switched off (--no-control)"));
         }
-        let has_logged_in = !self.server.config.requirepass.is_empty();
-        if has_logged_in || self.is_allowed(Protected::Local) {
+        // Nobody who has not logged in gets as far as here where somebody has to.
+        let has_logged_in = !self.server.acl.is_open();
+        if has_logged_in || self.server.is_allowed(self.connection, Protected::Local) {
             return Ok(());
         }
         Err(refuse(

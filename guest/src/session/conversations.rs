@@ -6,13 +6,17 @@
 
 use std::collections::VecDeque;
 
-use super::gate;
+use super::gate::Command;
+use super::handlers;
 use super::pubsub::Kind;
+use super::tracking::{Mode, Redirect, Tracks};
 use super::transactions::{Queued, Transaction};
 use super::waiting::{Parked, Why};
-use super::{Buffers, Client, Connection, IMPLICIT, Input, Mail, ReplyMode, Server, Transport};
+use super::{
+    Buffers, Client, Connection, IMPLICIT, Input, Mail, ORPHAN, ReplyMode, Server, Transport,
+};
 use crate::commands::Wait;
-use crate::commands::table::{COMMANDS, CommandSpec};
+use crate::commands::table::{self, COMMANDS, CommandSpec};
 use crate::commands::wait::{Awaited, Nothing};
 use crate::resp::{Args, OwnedArgs, Protocol};
 
@@ -91,6 +95,8 @@ enum Waiting {
     Keys(Option<u64>),
     /// The end of a pause.
     Postponed,
+    /// The end of its script, which has to begin anew.
+    Script,
     /// What it asked the host for under this number.
     Host(u64),
 }
@@ -100,7 +106,9 @@ struct Conversation {
     connection: Connection,
     client: Client,
     waiting: Option<(OwnedArgs, Waiting)>,
+    user: Vec<u8>,
     subscriptions: Vec<(Kind, Vec<u8>)>,
+    tracks: Option<Tracks>,
     transaction: Option<(Vec<OwnedArgs>, bool)>,
     /// It can't go on: what it was in the middle of is lost with the memory.
     ends: bool,
@@ -112,8 +120,13 @@ impl Server {
         let mut writer = Writer::default();
         writer.number(self.persistence.images().into());
         let clients = self.clients.by_id();
+        let clients = clients
+            .into_iter()
+            .filter(|(connection, _)| *connection != ORPHAN);
+        let clients: Vec<_> = clients.collect();
         writer.each(clients.into_iter(), |writer, (connection, client)| {
             writer.number(connection.into());
+            writer.bytes(&self.acl.get(client.user).name);
             write(writer, client, self.now_us());
         });
         writer.0
@@ -132,11 +145,20 @@ impl Server {
         };
         self.persistence.forget_saving(images as u32);
         let now_us = self.now_us();
+        let mut all_tracks = Vec::new();
         for _ in 0..reader.length().unwrap_or(0) {
-            let Some(conversation) = read(&mut reader, now_us) else {
-                return;
+            let Some(mut conversation) = read(&mut reader, now_us) else {
+                break;
             };
+            let tracks = conversation.tracks.take();
+            all_tracks.extend(tracks.map(|tracks| (conversation.connection, tracks)));
             self.go_on(conversation);
+        }
+        // One may be told in the place of another.
+        for (connection, tracks) in all_tracks {
+            if self.clients.get(connection).is_some() {
+                self.track_again(connection, tracks);
+            }
         }
     }
 
@@ -161,17 +183,24 @@ impl Server {
             connection,
             mut client,
             waiting,
+            user,
             subscriptions,
+            tracks: _,
             transaction,
-            ends,
+            mut ends,
         } = conversation;
+        match self.acl.find(&user) {
+            Some(id) => client.user = id,
+            // Who is deleted is disconnected.
+            None => ends = true,
+        }
         client.db = client.db.min(self.keyspace.databases() - 1);
         client.transaction = transaction.map(|(queue, is_poisoned)| {
             let mut transaction = Transaction::default();
             for args in queue {
-                match gate::find(self, args.as_args()) {
-                    Ok(command) => transaction.queue(Queued::new(command, args.as_args())),
-                    Err(_) => transaction.poison(),
+                match command_of(args.as_args()) {
+                    Some(command) => transaction.queue(Queued::new(command, args.as_args())),
+                    None => transaction.poison(),
                 }
             }
             if is_poisoned {
@@ -202,13 +231,17 @@ impl Server {
 
     fn wait_again(&mut self, connection: Connection, args: &OwnedArgs, waiting: Waiting) {
         let args = args.as_args();
-        let Ok(command) = gate::find(self, args) else {
+        let Some(command) = command_of(args) else {
             return;
         };
         match waiting {
             Waiting::Postponed => {
                 self.park(connection, Parked::new(command, args, Why::Postponed));
                 self.is_unsettled = true;
+            }
+            Waiting::Script => {
+                let wait = wait_for(Awaited::Turn, Some(self.now_us()));
+                self.park(connection, Parked::new(command, args, Why::Keys(wait)));
             }
             Waiting::Host(number) => {
                 let wait = wait_for(Awaited::Host(number), None);
@@ -247,6 +280,8 @@ fn write(writer: &mut Writer, client: &Client, now_us: u64) {
         is_implicit: _,
         protocol,
         db,
+        // By its name.
+        user: _,
         authenticated,
         name,
         lib_name,
@@ -278,9 +313,17 @@ fn write(writer: &mut Writer, client: &Client, now_us: u64) {
         replica,
         written_offset: _,
         subscriptions,
+        tracking,
         is_monitor,
         input,
     } = client;
+    let is_in_script = matches!(
+        parked.as_deref(),
+        Some(Parked {
+            why: Why::RunsOn,
+            ..
+        })
+    );
     writer.number(*id);
     writer.bytes(peer.as_bytes());
     writer.bytes(local.as_bytes());
@@ -301,7 +344,8 @@ fn write(writer: &mut Writer, client: &Client, now_us: u64) {
     writer.number(*bytes_in);
     writer.number(*bytes_out);
     writer.number(*unsent_bytes);
-    writer.bytes(held_reply);
+    // What it had of a script's transaction it gets again, or not at all.
+    writer.bytes(if is_in_script { &[] } else { held_reply });
     writer.flag(*is_touched || !watched.is_empty());
     writer.flag(replica.is_some() || input.decoder.is_shedding());
     writer.flag(*is_monitor);
@@ -312,6 +356,7 @@ fn write(writer: &mut Writer, client: &Client, now_us: u64) {
         writer.args(parked.args.as_args());
         match &parked.why {
             Why::Postponed => writer.number(0),
+            Why::RunsOn => writer.number(3),
             Why::Keys(Wait {
                 awaited: Awaited::Host(number),
                 ..
@@ -336,10 +381,51 @@ fn write(writer: &mut Writer, client: &Client, now_us: u64) {
         let names = subscriptions.iter().flat_map(|listens| listens.of(kind));
         writer.each(names.collect::<Vec<_>>().into_iter(), Writer::bytes);
     }
+    writer.flag(tracking.is_some());
+    if let Some(tracks) = tracking {
+        writer.number(tracks.mode as u64);
+        writer.flag(tracks.redirect.is_some());
+        if let Some(redirect) = tracks.redirect {
+            writer.number(redirect.id);
+            writer.number(redirect.connection().into());
+        }
+        writer.flag(tracks.no_loop);
+        writer.flag(tracks.is_broken);
+        writer.flag(tracks.caching);
+        writer.each(tracks.prefixes.iter(), |writer, prefix| {
+            writer.bytes(prefix)
+        });
+    }
+}
+
+fn read_tracks(reader: &mut Reader<'_>) -> Option<Tracks> {
+    Some(Tracks {
+        mode: match reader.number()? {
+            0 => Mode::Read,
+            1 => Mode::OptIn,
+            2 => Mode::OptOut,
+            _ => Mode::Broadcast,
+        },
+        redirect: if reader.flag()? {
+            let id = reader.number()?;
+            Some(Redirect::to(id, reader.number()? as Connection))
+        } else {
+            None
+        },
+        no_loop: reader.flag()?,
+        is_broken: reader.flag()?,
+        caching: reader.flag()?,
+        prefixes: {
+            let length = reader.length()?;
+            let prefixes = (0..length).map(|_| reader.bytes().map(Into::into));
+            prefixes.collect::<Option<_>>()?
+        },
+    })
 }
 
 fn read(reader: &mut Reader<'_>, now_us: u64) -> Option<Conversation> {
     let connection = reader.number()? as Connection;
+    let user = reader.bytes()?.to_vec();
     let mut client = Client {
         id: reader.number()?,
         peer: reader.text()?,
@@ -391,6 +477,7 @@ fn read(reader: &mut Reader<'_>, now_us: u64) -> Option<Conversation> {
         let waiting = match reader.number()? {
             0 => Waiting::Postponed,
             2 => Waiting::Host(reader.number()?),
+            3 => Waiting::Script,
             _ => {
                 let (ends, left_us) = (reader.flag()?, reader.number()?);
                 Waiting::Keys(ends.then_some(left_us))
@@ -414,14 +501,30 @@ fn read(reader: &mut Reader<'_>, now_us: u64) -> Option<Conversation> {
             subscriptions.push((kind, reader.bytes()?.to_vec()));
         }
     }
+    let tracks = if reader.flag()? {
+        Some(read_tracks(reader)?)
+    } else {
+        None
+    };
     Some(Conversation {
         connection,
         client,
         waiting,
+        user,
         subscriptions,
+        tracks,
         transaction,
         ends,
     })
+}
+
+/// The command of a request, which was let in before.
+fn command_of(args: Args<'_>) -> Option<Command> {
+    let parent = table::lookup(args.get(0)?)?;
+    let sub = args.get(1).and_then(|name| parent.subcommand(name));
+    let spec = sub.unwrap_or(parent);
+    let handler = handlers::of(spec)?;
+    Some(Command { spec, handler })
 }
 
 /// The command of that full name.

@@ -2,11 +2,13 @@
 //! every command runs. Home of the commands that are about connections and the server itself.
 //! Knows no socket: bytes come from and go to `engine`.
 
+mod acl;
 mod append_only;
 mod buffers;
 mod client;
 mod client_command;
 mod client_eviction;
+mod client_info;
 mod cluster;
 mod command;
 mod command_log;
@@ -37,22 +39,24 @@ mod pubsub;
 mod redaction;
 mod replica;
 mod replication;
-mod script;
+mod scripting;
 mod shutdown;
 mod slowlog;
 mod sparkline;
 mod stats;
+mod tracking;
 mod transactions;
 mod waiting;
 
+pub use acl::{Acl, UserId};
 pub use buffers::Buffers;
-pub use client::{Client, Clients, IMPLICIT, Input, ReplyMode, Transport};
+pub use client::{Client, Clients, IMPLICIT, Input, ORPHAN, ReplyMode, Transport};
 pub use command::commands_markdown;
 pub use control::Control;
 pub use gate::run;
 pub use output::{Delivery, Output};
 pub use persistence::{ImageFile, Persistence, Saved};
-pub use script::Scripts;
+pub use scripting::Scripts;
 pub use stats::Stats;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -70,7 +74,8 @@ use pubsub::PubSub;
 use replica::Replicas;
 use replication::Master;
 use slowlog::SlowLog;
-use transactions::DbKey;
+use tracking::Tracking;
+use transactions::{DbKey, Interrupted};
 use waiting::Waiters;
 
 use crate::commands::table::CommandSpec;
@@ -122,6 +127,8 @@ pub struct Server {
     pub config: Config,
     /// The data.
     pub keyspace: Keyspace,
+    /// Who may do what.
+    pub acl: Acl,
     /// Who is connected.
     pub clients: Clients,
     /// Counters.
@@ -154,6 +161,8 @@ pub struct Server {
     pub watchers: BTreeMap<DbKey, Vec<Connection>>,
     /// Who listens to which channel.
     pub pubsub: PubSub,
+    /// Who is told of changes to keys that it has copies of.
+    pub tracking: Tracking,
     /// What it is in a cluster, if it is in one.
     pub cluster: Option<Box<Cluster>>,
     /// Who follows the changes of the data.
@@ -172,8 +181,6 @@ pub struct Server {
     pub backlog: VecDeque<Connection>,
     /// How far it has come to make room for data.
     pub eviction: Eviction,
-    /// `DEBUG SET-DISABLE-DENY-SCRIPTS`: scripts may call what is not for scripts.
-    pub scripts_may_call_all: bool,
     /// Bytes that the step itself holds, to write replies in: they are no data.
     pub step_bytes: usize,
     /// There was no room left when the command that runs began.
@@ -184,8 +191,10 @@ pub struct Server {
     pub soft_limit_check_us: Option<u64>,
     /// When clients that say nothing are looked for next.
     pub idle_check_us: u64,
-    /// The machine for scripts, and what it has loaded. Made when it is first needed.
-    pub scripts: Option<Box<Scripts>>,
+    /// Scripts and functions.
+    pub scripts: Scripts,
+    /// The rest of an EXEC, while a script in it runs on.
+    pub interrupted: Option<Interrupted>,
     /// What is to go wrong with commands.
     pub faults: Faults,
     /// The commands received, if somebody wants to know.
@@ -206,6 +215,7 @@ impl Server {
     /// A server without clients.
     pub fn new(
         config: Config,
+        acl: Acl,
         keyspace: Keyspace,
         mut rng: fastrand::Rng,
         facts: Vec<(String, String)>,
@@ -217,7 +227,10 @@ impl Server {
         let persistence = Persistence::since(keyspace.now_us());
         Server {
             started_us: keyspace.now_us(),
+            master: Master::configured(&config.replicaof),
             config,
+            acl,
+            tracking: Tracking::new(keyspace.seed()),
             keyspace,
             clients: Clients::default(),
             stats: Stats::default(),
@@ -237,14 +250,12 @@ impl Server {
             pubsub: PubSub::default(),
             cluster,
             replicas: Replicas::default(),
-            master: None,
             monitors: Vec::new(),
             is_unsettled: false,
             mail: Mail::default(),
             unblocked: Vec::new(),
             backlog: VecDeque::new(),
             eviction: Eviction::default(),
-            scripts_may_call_all: false,
             step_bytes: 0,
             lacks_memory: false,
             upkeep: Upkeep::default(),
@@ -256,7 +267,8 @@ impl Server {
             exit: false,
             closes: Vec::new(),
             logs: Vec::new(),
-            scripts: None,
+            scripts: Scripts::default(),
+            interrupted: None,
             settings: Vec::new(),
         }
     }
@@ -294,7 +306,7 @@ impl Server {
 
     /// Forgets a client and has its connection closed.
     pub fn close(&mut self, connection: Connection, flush: bool) {
-        if self.forget(connection) {
+        if self.forget(connection) && connection != ORPHAN {
             self.closes.push(Close { connection, flush });
         }
     }
@@ -307,10 +319,13 @@ impl Server {
     /// Answers nothing for so long, behind what it sleeps already: input is kept, and the reply of the
     /// command that asked for it is held back.
     pub fn sleep_for_us(&mut self, duration_us: u64) {
-        let until_us = self.now_us().saturating_add(duration_us);
+        let from_us = self.asleep_until_us.unwrap_or(self.now_us());
+        let until_us = from_us.saturating_add(duration_us);
         self.asleep_until_us = Some(until_us);
-        // What comes after it in the same transaction comes later.
-        self.keyspace.set_now_us(until_us);
+        if !self.scripts.run_on() {
+            // What comes after it in the same transaction comes later; in a script nothing does.
+            self.keyspace.set_now_us(until_us);
+        }
         self.elapsed_us = self.elapsed_us.saturating_add(duration_us);
     }
 }
@@ -344,6 +359,8 @@ pub struct Call<'a> {
     pub may_wait: bool,
     /// Set by a command that has to wait, instead of a reply.
     pub wait: Option<Box<Wait>>,
+    /// Set by a command whose script runs on: it is to be run again.
+    pub runs_on: bool,
 }
 
 impl Call<'_> {

@@ -4,6 +4,7 @@
 //! A command is a template: words in capitals stand for themselves, others are slots (`key`,
 //! `int`); `?` after a slot makes it optional, `*` repeats it. Knows no server.
 
+mod acl;
 mod dump;
 mod geo;
 mod hashes;
@@ -14,6 +15,7 @@ mod sets;
 mod sort;
 mod sorted_sets;
 mod streams;
+mod transactions;
 
 use std::fmt;
 
@@ -46,6 +48,7 @@ const FAMILIES: &[Family] = &[
         templates: BASICS,
         slot: |_| None,
     },
+    acl::FAMILY,
     dump::FAMILY,
     geo::FAMILY,
     hashes::FAMILY,
@@ -56,6 +59,7 @@ const FAMILIES: &[Family] = &[
     sort::FAMILY,
     sorted_sets::FAMILY,
     streams::FAMILY,
+    transactions::FAMILY,
 ];
 
 /// What one family of commands adds.
