@@ -31,7 +31,7 @@ const PAGE: usize = 4096;
 const BLOCK: usize = 64 * PAGE;
 
 /// Where more bytes were written to than this, another memory is made faster than they are written back.
-const MOST_WRITTEN_BACK: usize = 16 << 20;
+const MOST_WRITTEN_BACK: usize = 4 << 20;
 
 /// Tells stills of one build of the engine from those of another, to which they would mean nothing.
 pub(crate) fn fingerprint() -> u64 {

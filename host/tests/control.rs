@@ -124,11 +124,15 @@ fn client_that_waits(client: &mut Client) -> Client {
     let mut waiting = Client::to(client.0.peer_addr().expect("connected"));
     waiting.say("PING", "+PONG\r\n");
     waiting.send("BLPOP nothing 60\r\n");
-    // Told once it is parked.
+    until_one_waits(client);
+    waiting
+}
+
+fn until_one_waits(client: &mut Client) {
     loop {
         client.send("INFO clients\r\n");
         if client.text().contains("blocked_clients:1") {
-            return waiting;
+            return;
         }
     }
 }
@@ -181,6 +185,7 @@ fn what_is_ordered_goes_wrong() {
     client.say("PETRIDIS FAULT ADD DELAY 5000 COMMAND incr", ":4\r\n");
     let mut late = Client::to(server.addr());
     late.send("INCR number\r\nINCR number\r\n");
+    until_one_waits(&mut client);
     client.say(
         "PETRIDIS CLOCK ADVANCE 4000\r\nEXISTS number",
         "+OK\r\n:0\r\n",

@@ -348,3 +348,106 @@ fn a_restored_engine_does_what_it_did() {
     assert_eq!(run(&mut redis), first);
     assert_eq!(run(&mut snapshot.fork().expect("a fork")), first);
 }
+
+/// Numbers that are as good as random, and the same each time.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+
+    fn key(&mut self) -> String {
+        format!("key:{}", self.below(40))
+    }
+
+    /// A request that may or may not make sense.
+    fn request(&mut self) -> String {
+        let (key, other) = (self.key(), self.key());
+        let number = self.below(1000);
+        match self.below(24) {
+            0 => format!("SET {key} {number}"),
+            1 => format!("SET {key} {number} PX {}", 1 + number * 10),
+            2 => format!("INCRBY {key} {number}"),
+            3 => format!("APPEND {key} {}", "x".repeat(number as usize)),
+            4 => format!("RPUSH {key} a {number}"),
+            5 => format!("LPOP {key} {}", number % 3),
+            6 => format!("SADD {key} {number} m{number}"),
+            7 => format!("SPOP {key}"),
+            8 => format!("HSET {key} f{} {number}", number % 7),
+            9 => format!("HPEXPIRE {key} {} FIELDS 1 f1", 1 + number),
+            10 => format!("ZADD {key} {number} m{}", number % 20),
+            11 => format!("XADD {key} * f {number}"),
+            12 => format!("XGROUP CREATE {key} g{} $ MKSTREAM", number % 3),
+            13 => format!("XREADGROUP GROUP g1 c STREAMS {key} >"),
+            14 => format!("DEL {key}"),
+            15 => format!("PEXPIRE {key} {}", number * 20),
+            16 => format!("RENAME {key} {other}"),
+            17 => format!("SUNIONSTORE {key} {key} {other}"),
+            18 => format!("CONFIG SET maxmemory-samples {}", 1 + number % 9),
+            19 => format!("ACL SETUSER user{} on nopass ~* +get", number % 5),
+            20 => format!("EVAL \"return redis.call('set', KEYS[1], {number})\" 1 {key}"),
+            21 => format!("SETBIT {key} {number} 1"),
+            22 => format!("PFADD {key} {number}"),
+            _ => format!("SELECT {}", number % 3),
+        }
+    }
+}
+
+/// Everything that there is to tell of an instance, through a connection of its own.
+fn told(redis: &mut Instance) -> String {
+    let mut text = String::new();
+    for db in 0..3 {
+        let keys = redis.db(db).keys("*").expect("keys");
+        text += &redis.db(db).dump().expect("a dump");
+        tell(redis, &format!("SELECT {db}"));
+        for key in keys {
+            let key = String::from_utf8_lossy(&key).into_owned();
+            for command in ["DUMP", "PEXPIRETIME", "OBJECT ENCODING"] {
+                text += &tell(redis, &format!("{command} {key}"));
+            }
+        }
+    }
+    for request in [
+        "CONFIG GET *",
+        "ACL LIST",
+        "FUNCTION DUMP",
+        "SCRIPT EXISTS e0e1f9fabfc9d4800c877a703b823ac0578ff8db",
+        "INFO keyspace",
+        "TIME",
+    ] {
+        text += &tell(redis, request);
+    }
+    text
+}
+
+#[test]
+fn whatever_happens_a_restore_undoes_it() {
+    for seed in 1..=8 {
+        let mut chance = Chance(0x9e37_79b9_7f4a_7c15 ^ seed);
+        let clock = ManualClock::default();
+        let builder = Instance::builder().seed(seed).clock(clock.clone());
+        let mut redis = builder.build().expect("an instance");
+        let mut happen = |redis: &mut Instance, count: usize| {
+            for _ in 0..count {
+                let request = chance.request();
+                tell(redis, &request);
+                clock.advance(Duration::from_millis(chance.below(20)));
+            }
+        };
+        happen(&mut redis, 500);
+        for round in 0..4 {
+            let snapshot = redis.snapshot().expect("a snapshot");
+            let before = told(&mut snapshot.fork().expect("a fork"));
+            happen(&mut redis, 1 + 300 * round);
+            redis.restore(&snapshot).expect("restored");
+            assert_eq!(told(&mut redis), before, "seed {seed}, round {round}");
+            redis.restore(&snapshot).expect("restored");
+            assert_eq!(told(&mut redis), before, "seed {seed}, round {round}");
+            happen(&mut redis, 100);
+        }
+    }
+}

@@ -386,3 +386,30 @@ fn it_loads_and_saves_a_file_that_redis_reads() {
     let refused = program::command(["--port", "0", "--load", &file.to_string_lossy()]).output();
     failed(&refused.expect("it runs"), 2, &["can't be loaded"]);
 }
+
+#[test]
+fn a_command_is_run_beside_a_server_and_its_status_passed_on() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let commands = folder.path().join("commands");
+    fs::write(&commands, "SET key value\nRPUSH list a b").expect("a file");
+    let script = "test \"$REDIS_URL\" = \"redis://$REDIS_HOST:$REDIS_PORT\" || exit 1; \
+                  test \"$REDIS_URL\" = \"$CACHE\" || exit 2; exec 3<>/dev/tcp/$REDIS_HOST/$REDIS_PORT; \
+                  printf 'GET key\\r\\n' >&3; read -r _ <&3; read -r value <&3; echo \"$value\"; exit 7";
+    let commands = commands.to_string_lossy();
+    let output = program::command(["run", "--load", &commands, "--env", "CACHE", "--seed", "3"])
+        .args(["--", "bash", "-c", script])
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(7), "{output:?}");
+    assert_eq!(said.trim(), "value");
+    let nothing = program::command(["run", "--seed", "3"]).output();
+    failed(&nothing.expect("it runs"), 2, &["-- COMMAND"]);
+    let missing = program::command(["run", "--", "no-such-command"]).output();
+    failed(&missing.expect("it runs"), 1, &["no-such-command"]);
+    fs::write(folder.path().join("wrong"), "SET key value\nNOSUCH\n").expect("a file");
+    let wrong = folder.path().join("wrong");
+    let refused =
+        program::command(["run", "--load", &wrong.to_string_lossy(), "--", "true"]).output();
+    failed(&refused.expect("it runs"), 2, &["command 2", "NOSUCH"]);
+}
