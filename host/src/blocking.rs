@@ -5,6 +5,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::error::Error;
@@ -95,6 +96,13 @@ impl ServerBuilder {
     pub fn commands(self, requests: impl Into<Arc<[u8]>>) -> Self {
         Self {
             inner: self.inner.commands(requests),
+        }
+    }
+
+    /// Gives each user an instance of their own; see [`crate::ServerBuilder::per_user_instances`].
+    pub fn per_user_instances(self, most: usize, stays: Option<Duration>) -> Self {
+        Self {
+            inner: self.inner.per_user_instances(most, stays),
         }
     }
 

@@ -34,12 +34,15 @@ const STOP_LIMIT: Duration = Duration::from_secs(3);
 const PARAMETERS: &str = include_str!("parameters.txt");
 
 /// Flags that are not parameters of Redis.
-const OWN_FLAGS: [&str; 8] = [
+const OWN_FLAGS: [&str; 11] = [
     "env",
     "help",
+    "instance-ttl",
     "load",
+    "max-instances",
     "memory-limit",
     "no-control",
+    "per-user-instances",
     "port-file",
     "seed",
     "version",
@@ -96,6 +99,18 @@ struct Flags {
     #[arg(long)]
     no_control: bool,
 
+    /// Give each user name an instance of its own, forked from what there is at the start
+    #[arg(long)]
+    per_user_instances: bool,
+
+    /// How many of them there may be
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    max_instances: usize,
+
+    /// How many seconds one stays that nobody is connected to, or `never`: it never goes
+    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = stay)]
+    instance_ttl: Stay,
+
     /// With `run`: set this variable to the server's URL too
     #[arg(long, value_name = "NAME")]
     env: Vec<String>,
@@ -114,6 +129,20 @@ struct ComponentFlags {
     /// Where to write it; `-` for standard output
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+}
+
+/// How long something stays; for ever without it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Stay(Option<Duration>);
+
+fn stay(text: &str) -> Result<Stay, String> {
+    if text == "never" {
+        return Ok(Stay(None));
+    }
+    let seconds = text.parse::<f64>().ok();
+    let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let duration = duration.ok_or("it is a number of seconds, or `never`")?;
+    Ok(Stay(Some(duration)))
 }
 
 fn memory(text: &str) -> Result<u64, String> {
@@ -207,7 +236,10 @@ fn separate(arguments: Vec<OsString>) -> Result<(Vec<OsString>, Vec<Pair>)> {
             None => (name, None),
         };
         if OWN_FLAGS.contains(&name) {
-            let takes_value = !matches!(name, "help" | "no-control" | "version");
+            let takes_value = !matches!(
+                name,
+                "help" | "no-control" | "per-user-instances" | "version"
+            );
             let alone = takes_value && assigned.is_none();
             own.push(argument);
             own.extend(alone.then(|| arguments.next()).flatten());
@@ -355,6 +387,9 @@ fn raise_file_limit(config: &[Pair]) {
 
 fn build(flags: &Flags, config: Vec<Pair>) -> petridis::ServerBuilder {
     let mut builder = Server::builder();
+    if flags.per_user_instances {
+        builder = builder.per_user_instances(flags.max_instances, flags.instance_ttl.0);
+    }
     if flags.no_control {
         builder = builder.control(false);
     }

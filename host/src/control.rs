@@ -19,13 +19,16 @@ const MOST: usize = 1000;
 /// A server that is being started: its URL, and what it lives as long as.
 pub(crate) type Starting = Pin<Box<dyn Future<Output = Result<(String, Box<dyn Any>), Error>>>>;
 
+/// Servers by their URLs.
+type Forks = BTreeMap<Vec<u8>, Box<dyn Any>>;
+
 /// Starts a server that is a fork.
 pub(crate) type Forker = fn(Snapshot) -> Starting;
 
 /// The snapshots and forks of one server.
 pub(crate) struct Desk {
     snapshots: BTreeMap<Vec<u8>, Snapshot>,
-    forks: Rc<RefCell<BTreeMap<Vec<u8>, Box<dyn Any>>>>,
+    forks: Rc<RefCell<Forks>>,
     forker: Forker,
 }
 

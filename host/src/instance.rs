@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::image;
 use crate::memory::{self, Memory, Still};
 use crate::reply::Reply;
+use crate::rooms::PerUser;
 use crate::sandbox::Sandbox;
 use crate::snapshot::Snapshot;
 
@@ -65,6 +66,8 @@ pub(crate) struct Setup {
     pub(crate) image: Option<Arc<[u8]>>,
     /// Requests to begin with.
     pub(crate) commands: Option<Arc<[u8]>>,
+    /// Instances for each user, where it is a server's.
+    pub(crate) per_user: Option<PerUser>,
     /// What it is a fork of.
     pub(crate) origin: Option<Snapshot>,
 }
@@ -79,6 +82,7 @@ impl Default for Setup {
             facts: Vec::new(),
             image: None,
             commands: None,
+            per_user: None,
             origin: None,
         }
     }

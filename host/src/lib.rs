@@ -45,6 +45,7 @@ mod memory;
 mod net;
 mod park;
 mod reply;
+mod rooms;
 mod sandbox;
 mod server;
 mod snapshot;

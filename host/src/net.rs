@@ -10,7 +10,7 @@
 //! replies straight to the sockets; only what a socket does not take goes through an outbox and
 //! the connection's task.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
@@ -26,6 +26,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, tcp};
 #[cfg(unix)]
 use tokio::net::{UnixListener, UnixStream, unix};
+use tokio::sync::Notify;
 use tokio::time::Sleep;
 
 use crate::bindings::{Controlled, Event, Opened, Received, Saved, Transport, Unsent};
@@ -74,7 +75,14 @@ pub(crate) struct Hub {
     turn: Cell<u64>,
     /// Tasks that wait for the batch to be taken because it is full.
     held_back: RefCell<Vec<Waker>>,
+    /// Who leads connections elsewhere, if somebody does.
+    leader: OnceCell<Leader>,
+    /// Told when the last connection is gone.
+    deserted: Notify,
 }
+
+/// Decides where a connection is admitted.
+pub(crate) type Leader = Box<dyn Fn(Socket)>;
 
 /// What happened since the engine was last told.
 #[derive(Default)]
@@ -180,11 +188,33 @@ impl Hub {
             );
         }
         connection.end(flush);
+        if self.is_deserted() {
+            self.deserted.notify_one();
+        }
     }
 
     /// Frees the number of a connection once the engine knows that the peer is gone.
     pub(crate) fn forget(&self, number: u32) {
         self.connections.borrow_mut().try_remove(number as usize);
+        if self.is_deserted() {
+            self.deserted.notify_one();
+        }
+    }
+
+    /// Has somebody decide where connections are admitted that come from now on.
+    pub(crate) fn lead(&self, leader: Leader) {
+        // One who is there already stays.
+        let _ = self.leader.set(leader);
+    }
+
+    /// True if nobody is connected.
+    pub(crate) fn is_deserted(&self) -> bool {
+        self.connections.borrow().is_empty()
+    }
+
+    /// Waits until the last connection goes.
+    pub(crate) async fn deserted(&self) {
+        self.deserted.notified().await;
     }
 
     /// Sends a last message to everyone and closes all connections.
@@ -213,7 +243,8 @@ impl Hub {
         self.keepalive.set(silence);
     }
 
-    fn admit(self: &Rc<Self>, socket: Socket) {
+    /// Takes a connection in.
+    pub(crate) fn admit(self: &Rc<Self>, socket: Socket) {
         let (reader, writer, transport, peer, local) = match socket {
             Socket::Tcp(stream) => {
                 prepare(&stream, self.keepalive.get());
@@ -571,7 +602,8 @@ pub(crate) enum Listener {
     Unix(UnixListener, String),
 }
 
-enum Socket {
+/// A connection that was accepted.
+pub(crate) enum Socket {
     Tcp(TcpStream),
     #[cfg(unix)]
     Unix(UnixStream, String),
@@ -600,7 +632,10 @@ pub(crate) async fn accept(hub: Rc<Hub>, listener: Listener) {
         match listener.accept().await {
             Ok(socket) => {
                 failing = false;
-                hub.admit(socket);
+                match hub.leader.get() {
+                    Some(lead) => lead(socket),
+                    None => hub.admit(socket),
+                }
             }
             Err(error) if is_the_peers_fault(&error) => {}
             Err(error) => {

@@ -24,6 +24,7 @@ use crate::inspect::{Database, LoggedCommand};
 use crate::instance::{Instance, Setup};
 use crate::net::{self, Hub, Listener};
 use crate::park;
+use crate::rooms::{PerUser, Rooms};
 use crate::snapshot::Snapshot;
 
 /// How long dropping a server waits for its thread. It ends at once unless the engine is busy.
@@ -123,6 +124,15 @@ impl ServerBuilder {
     /// Runs these requests before anybody can connect: inline commands, a line each, or RESP.
     pub fn commands(mut self, requests: impl Into<Arc<[u8]>>) -> Self {
         self.setup.commands = Some(requests.into());
+        self
+    }
+
+    /// Gives each user an instance of their own: a fork of this one, made when the first connection comes
+    /// that begins with the user's name (`redis://name:@host:port`), with any password if there is no
+    /// `requirepass`. There are `most` at a time; one that nobody is connected to stays for as long as
+    /// `stays` says, or for ever.
+    pub fn per_user_instances(mut self, most: usize, stays: Option<Duration>) -> Self {
+        self.setup.per_user = Some(PerUser { most, stays });
         self
     }
 
@@ -478,7 +488,11 @@ fn open(
     setup.facts = facts;
 
     hub.set_keepalive(wanted.keepalive_s);
-    let instance = Instance::with(setup)?;
+    let started_with = setup.clone();
+    let mut instance = Instance::with(setup)?;
+    if let Some(how) = started_with.per_user {
+        Rooms::new(how, &mut instance, &started_with, fork)?.open(hub);
+    }
     for (_, listener) in tcp {
         tokio::task::spawn_local(net::accept(hub.clone(), listener));
     }

@@ -50,7 +50,7 @@ impl Client {
         String::from_utf8_lossy(&text).trim_end().to_owned()
     }
 
-    fn is_closed(mut self) -> bool {
+    fn ends(mut self) -> bool {
         !matches!(self.0.read(&mut [0]), Ok(1..))
     }
 }
@@ -99,7 +99,7 @@ fn a_fork_is_a_server_of_its_own() {
     other.say("SET key two", "+OK\r\n");
     client.say("GET key", "$3\r\none\r\n");
     client.say(&format!("PETRIDIS DROP {url}"), ":1\r\n");
-    assert!(other.is_closed());
+    assert!(other.ends());
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn what_is_ordered_goes_wrong() {
     let mut victim = Client::to(server.addr());
     victim.say("SET solid 1", "+OK\r\n");
     victim.send("SET fragile:1 x\r\n");
-    assert!(victim.is_closed());
+    assert!(victim.ends());
     client.say(
         "GET fragile:1 x",
         "-ERR wrong number of arguments for 'get' command\r\n",
@@ -179,7 +179,7 @@ fn what_is_ordered_goes_wrong() {
     let mut victim = Client::to(server.addr());
     victim.say("CLIENT SETNAME victim", "+OK\r\n");
     victim.say("GET key", "$5\r");
-    assert!(victim.is_closed());
+    assert!(victim.ends());
     client.say("PETRIDIS FAULT CLEAR", "+OK\r\n");
     client.say("PETRIDIS CLOCK FREEZE", "+OK\r\n");
     client.say("PETRIDIS FAULT ADD DELAY 5000 COMMAND incr", ":4\r\n");
@@ -287,6 +287,52 @@ fn a_template_is_filled_once() {
         matches!(&failed, Err(Error::Load(text)) if text.contains("command 2")),
         "{failed:?}"
     );
+}
+
+#[test]
+fn each_user_has_an_instance() {
+    let server = Server::builder()
+        .commands(&b"SET key template\n"[..])
+        .per_user_instances(2, Some(Duration::ZERO));
+    let server = server.start().expect("a server");
+    let user = |name: &str| {
+        let mut client = Client::to(server.addr());
+        client.say(&format!("AUTH {name} x"), "+OK\r\n");
+        client
+    };
+    let (mut one, mut other) = (user("one"), user("other"));
+    one.say("SET key one", "+OK\r\n");
+    other.say("GET key", "$8\r\ntemplate\r\n");
+    let mut again = user("one");
+    again.say("GET key", "$3\r\none\r\n");
+    again.say("ACL WHOAMI", "$3\r\none\r\n");
+    Client::to(server.addr()).say("GET key", "$8\r\ntemplate\r\n");
+    let mut third = Client::to(server.addr());
+    third.say("AUTH third x", "-ERR max number of instances reached\r\n");
+    assert!(third.ends());
+    // It goes with its last connection.
+    drop(one);
+    again.say("QUIT", "+OK\r\n");
+    assert!(again.ends());
+    let mut third = user_once_there_is_room(&server, "third");
+    third.say("GET key", "$8\r\ntemplate\r\n");
+    drop(third);
+    let mut one = user_once_there_is_room(&server, "one");
+    one.say("GET key", "$8\r\ntemplate\r\n");
+    other.say("GET key", "$8\r\ntemplate\r\n");
+}
+
+fn user_once_there_is_room(server: &Server, name: &str) -> Client {
+    loop {
+        let mut client = Client::to(server.addr());
+        client.send(&format!("AUTH {name} x\r\n"));
+        let mut byte = [0];
+        client.0.read_exact(&mut byte).expect("a reply");
+        if byte == *b"+" {
+            client.hear("OK\r\n");
+            return client;
+        }
+    }
 }
 
 #[test]
