@@ -53,6 +53,12 @@ pub struct CommandSpec {
 }
 
 impl CommandSpec {
+    /// True for PETRIDIS, which no Redis has: no list tells of it.
+    #[inline]
+    pub fn is_our_own(&self) -> bool {
+        self.module == Some("petridis")
+    }
+
     /// True for a command such as CONFIG, which does nothing of itself.
     #[inline]
     pub fn has_subcommands(&self) -> bool {

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Call, SessionHandler, control, handlers};
+use super::{Call, SessionHandler, handlers};
 use crate::commands::error;
 use crate::commands::table::{
     self, Argument, BeginSearch, COMMANDS, Categories, CommandSpec, FindKeys, Group, KeyRef,
@@ -29,7 +29,7 @@ fn built() -> impl Iterator<Item = &'static CommandSpec> + Clone {
     COMMANDS[..PARENTS]
         .iter()
         // What no Redis has is not told of, but to who asks for it by name.
-        .filter(|spec| handlers::is_built(spec) && spec.module != Some(control::MODULE))
+        .filter(|spec| handlers::is_built(spec) && !spec.is_our_own())
 }
 
 /// The subcommands there are.
@@ -432,7 +432,10 @@ pub fn commands_markdown() -> String {
     ];
     // A container that does nothing of itself is no command to count: its subcommands are.
     let is_command = |spec: &CommandSpec| !spec.has_subcommands() || handlers::of(spec).is_some();
-    let all = || COMMANDS.iter().filter(|spec| is_command(spec));
+    let all = || {
+        let of_redis = COMMANDS.iter().filter(|spec| !spec.is_our_own());
+        of_redis.filter(|spec| is_command(spec))
+    };
     let status = |spec: &CommandSpec| {
         if handlers::is_built(spec) {
             "built"

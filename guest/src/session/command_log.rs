@@ -68,7 +68,7 @@ impl Server {
             return;
         };
         // Its own commands, and those of who only looks, are nobody's.
-        let is_own = spec.module == Some(super::control::MODULE) || client.id == 0;
+        let is_own = spec.is_our_own() || client.id == 0;
         if caller != Caller::Client || is_own || log.most == 0 {
             return;
         }

@@ -26,9 +26,6 @@ pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
     ("petridis|snapshot", by_the_host),
 ];
 
-/// The module that the command claims to come from.
-pub const MODULE: &str = "petridis";
-
 /// The fact by which the host forbids all of it.
 const FORBIDDEN: (&str, &str) = ("control", "no");
 

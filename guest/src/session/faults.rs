@@ -1,7 +1,6 @@
 //! Faults on order (`PETRIDIS FAULT`): commands that answer an error, answer late, lose their connection.
 //! Where none is ordered, the gate asks one question about it.
 
-use super::control::MODULE;
 use super::gate::Command;
 use super::waiting::{Parked, Why};
 use super::{Call, Connection, Server};
@@ -116,7 +115,7 @@ impl Server {
         let Some(client) = self.clients.get(connection) else {
             return Course::Runs;
         };
-        if command.spec.module == Some(MODULE) {
+        if command.spec.is_our_own() {
             return Course::Runs;
         }
         let Faults { all, rng, .. } = &mut self.faults;

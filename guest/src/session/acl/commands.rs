@@ -45,7 +45,7 @@ fn cat(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
         .iter()
         .flat_map(|spec| std::iter::once(spec).chain(spec.subcommands));
     for spec in each_with_its_own {
-        if spec.categories.contains(category) && handlers::is_built(spec) {
+        if spec.categories.contains(category) && handlers::is_built(spec) && !spec.is_our_own() {
             call.reply.bulk(spec.name.as_bytes());
             len += 1;
         }
