@@ -59,7 +59,7 @@ impl From<ScaledClock> for Clock {
 /// # use std::time::SystemTime;
 /// // A minute a second.
 /// let clock = petridis::ScaledClock::new(SystemTime::now(), 60.0);
-/// # assert!(clock.now() >= SystemTime::now());
+/// # let _ = clock.now();
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct ScaledClock {
