@@ -137,6 +137,49 @@ fn a_flag_that_is_none_is_said_so() {
 }
 
 #[test]
+fn a_certificate_is_made_on_request_and_goes_with_the_server() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("petridis.crt");
+    let path = file.to_string_lossy();
+    let flags = ["--port", "0", "--tls-self-signed", "--tls-cert-file", &path];
+    let program = Program::start(flags, 2);
+    let listening = |line: &&String| line.contains("listening on rediss://127.0.0.1:");
+    assert_eq!(program.greeting.iter().filter(listening).count(), 1);
+    let text = fs::read_to_string(&file).expect("the file is there");
+    assert!(text.starts_with("-----BEGIN CERTIFICATE-----"), "{text}");
+    let reply = format!(
+        "*2\r\n$13\r\ntls-cert-file\r\n${}\r\n{path}\r\n",
+        path.len()
+    );
+    say(
+        &mut connect(&program),
+        "CONFIG GET tls-cert-file\r\n",
+        &reply,
+    );
+    signal(&program, "TERM");
+    assert_eq!(program.end().0.code(), Some(0));
+    assert!(!file.exists());
+}
+
+#[test]
+fn what_is_wrong_with_tls_is_said() {
+    let refused = |flags: &[&str]| {
+        let flags = [
+            &["--port", "0", "--tls-port", "1", "--tls-auth-clients", "no"],
+            flags,
+        ];
+        program::command(flags.concat()).output().expect("it runs")
+    };
+    failed(&refused(&[]), 2, &["tls-cert-file", "tls-self-signed"]);
+    let missing = ["--tls-cert-file", "/nowhere/petridis.crt"];
+    failed(
+        &refused(&missing),
+        2,
+        &["tls-cert-file /nowhere/petridis.crt"],
+    );
+}
+
+#[test]
 fn help_and_version_are_on_standard_output() {
     let output = program::command(["--help"]).output().expect("it runs");
     assert!(output.status.success());
