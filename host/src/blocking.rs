@@ -171,7 +171,12 @@ impl Server {
         self.inner.seed()
     }
 
-    /// Stops it and waits until its sockets are closed.
+    /// Asks it to end as SIGTERM asks a Redis; see [`crate::Server::terminate`].
+    pub fn terminate(&self) {
+        self.inner.terminate();
+    }
+
+    /// Stops it, without saving, and waits until its sockets are closed.
     pub fn shutdown(self) {
         park::run(self.inner.shutdown());
     }

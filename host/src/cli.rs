@@ -7,9 +7,8 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use clap::Parser;
 use petridis::{Error, Server};
 
@@ -25,9 +24,6 @@ const DEFAULT_PORT: &str = "6379";
 /// Bytes that the engine may be given at most and at least.
 const LARGEST_MEMORY: u64 = 4 << 30;
 const SMALLEST_MEMORY: u64 = 16 << 20;
-
-/// How long the server may take to end after a signal.
-const STOP_LIMIT: Duration = Duration::from_secs(3);
 
 /// The one parameter that may stand without a value on the command line.
 const SELF_SIGNED: &str = "tls-self-signed";
@@ -62,6 +58,7 @@ Parameters of Redis, as redis-server takes them:
       --tls-ca-cert-file FILE   Whose certificates clients may show
       --tls-auth-clients WORD   Whether they must: yes (as in Redis), optional or no
       --tls-self-signed         Make a certificate for local use, written to --tls-cert-file
+      --pidfile FILE            Write the number of the process to this file
       --loglevel LEVEL          debug, verbose, notice, warning or nothing
       --logfile PATH            Log to a file instead of standard error
       --NAME VALUE...           Any other parameter of redis.conf
@@ -252,7 +249,10 @@ fn serve(flags: &Flags, mut config: Vec<Pair>) -> Result<(), Failure> {
     install_log(&config).map_err(Failure::Config)?;
     raise_file_limit(&config);
     if last(&config, "daemonize").is_some_and(|value| value.eq_ignore_ascii_case("yes")) {
-        tracing::warn!("daemonize is not supported: the server stays in the foreground");
+        return Err(Failure::Config(anyhow::anyhow!(
+            "daemonize yes: this server stays in the foreground; let the shell (`petridis &`), a \
+             container or a service manager put it in the background"
+        )));
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
@@ -264,6 +264,8 @@ fn serve(flags: &Flags, mut config: Vec<Pair>) -> Result<(), Failure> {
         // Before the sockets, so that nothing that could end the process goes by unseen.
         let signal = Signals::listen().map_err(|error| Failure::Run(error.into()))?;
         let certificate_file = certificate_file(&mut config);
+        let pid_file = last(&config, "pidfile").filter(|path| !path.is_empty());
+        let pid_file = pid_file.map(PathBuf::from);
         let names: Vec<String> = config.iter().map(|pair| pair.0.clone()).collect();
         let mut builder = build(flags, config);
         if let Some(path) = &flags.load {
@@ -283,6 +285,11 @@ fn serve(flags: &Flags, mut config: Vec<Pair>) -> Result<(), Failure> {
             written.with_context(|| format!("--tls-cert-file {}", path.display()))
         });
         let _certificate_file = certificate_file.transpose().map_err(Failure::Run)?;
+        let _pid_file = pid_file.as_deref().and_then(|path| {
+            let written = Notice::write(path, &format!("{}\n", std::process::id()));
+            let failed = |error| tracing::warn!("Failed to write PID file {path:?}: {error:#}");
+            written.map_err(failed).ok()
+        });
         announce(&server).map_err(Failure::Run)?;
         run_until_end(server, signal).await.map_err(Failure::Run)
     })
@@ -424,7 +431,7 @@ fn announce(server: &Server) -> Result<()> {
     }
 }
 
-/// A file that tells others something about the server: its port, its certificate. It appears whole,
+/// A file that tells others something about the server: its port, its number, its certificate. It appears whole,
 /// and goes with the server.
 struct Notice(PathBuf);
 
@@ -452,22 +459,22 @@ impl Drop for Notice {
 }
 
 async fn run_until_end(server: Server, mut signals: Signals) -> Result<()> {
-    let signal = tokio::select! {
-        ended = server.wait() => {
-            ended?;
-            tracing::info!("The server is now ready to exit, bye bye...");
-            return Ok(());
+    let mut interrupted = false;
+    loop {
+        let signal = tokio::select! {
+            ended = server.wait() => {
+                ended?;
+                tracing::warn!("Redis is now ready to exit, bye bye...");
+                return Ok(());
+            }
+            signal = signals.next() => signal,
+        };
+        match signal {
+            "SIGTERM" => server.terminate(),
+            _ if std::mem::replace(&mut interrupted, true) => bail!("You insist... exiting now."),
+            _ => server.interrupt(),
         }
-        signal = signals.next() => signal,
-    };
-    tracing::info!("Received {signal} scheduling shutdown...");
-    tokio::select! {
-        stopped = tokio::time::timeout(STOP_LIMIT, server.shutdown()) => {
-            ensure!(stopped.is_ok(), "the engine is busy and was left");
-            tracing::info!("The server is now ready to exit, bye bye...");
-            Ok(())
-        }
-        _ = signals.next() => bail!("You insist... exiting now."),
+        tracing::info!("Received {signal} scheduling shutdown...");
     }
 }
 

@@ -26,7 +26,7 @@ use tokio::net::TcpStream;
 use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 
-use crate::bindings::{Event, Opened, Received, Saved, Unsent};
+use crate::bindings::{Event, Opened, Received, Saved, Signal, Unsent};
 use crate::socket::{Arrival, Listener, Peer, Reader, Writer, shake_hands};
 
 /// Bytes of input after which the engine is told before anything else is read. Not more, so that
@@ -147,6 +147,11 @@ impl Hub {
     /// Tells the engine whether an image was written.
     pub(crate) fn saved(&self, number: u32, written: bool) {
         self.report(Event::Saved(Saved { number, written }));
+    }
+
+    /// Tells the engine that the process is asked to end.
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.report(Event::Signal(signal));
     }
 
     /// Sends to a connection. One that is gone meanwhile is passed over.

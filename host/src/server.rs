@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{oneshot, watch};
 
+use crate::bindings::Signal;
 use crate::clock::Clock;
 use crate::driver::Driver;
 use crate::error::Error;
@@ -48,7 +49,7 @@ const EVENT_INTERVAL: u32 = 256;
 pub struct Server {
     bound: Bound,
     seed: u64,
-    stop: watch::Sender<bool>,
+    stop: watch::Sender<Stop>,
     outcome: watch::Receiver<Option<Result<(), String>>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -143,7 +144,7 @@ impl ServerBuilder {
     pub async fn start(self) -> Result<Server, Error> {
         let setup = self.setup;
         let seed = setup.seed;
-        let (stop, stopped) = watch::channel(false);
+        let (stop, stopped) = watch::channel(Stop::NotYet);
         let (ended, outcome) = watch::channel(None);
         let (ready, is_ready) = oneshot::channel();
         let thread = std::thread::Builder::new()
@@ -238,9 +239,20 @@ impl Server {
         self.seed
     }
 
-    /// Stops it and waits until its sockets are closed.
+    /// Asks it to end as SIGTERM asks a Redis: if there are save points (or `shutdown-on-sigterm` says
+    /// so), data is saved first; if that fails, it goes on. [`wait`](Self::wait) tells when it is over.
+    pub fn terminate(&self) {
+        self.stop.send_replace(Stop::Asked(Signal::Terminate));
+    }
+
+    /// Asks it to end as SIGINT asks a Redis; see [`terminate`](Self::terminate).
+    pub fn interrupt(&self) {
+        self.stop.send_replace(Stop::Asked(Signal::Interrupt));
+    }
+
+    /// Stops it, without saving, and waits until its sockets are closed.
     pub async fn shutdown(self) {
-        self.stop.send_replace(true);
+        self.stop.send_replace(Stop::Now);
         // What it ended with was of interest to `wait`.
         let _ = self.wait().await;
     }
@@ -262,13 +274,22 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.stop.send_replace(true);
+        self.stop.send_replace(Stop::Now);
         let ended = park::within(DROP_LIMIT, self.wait()).is_some();
         if let Some(thread) = self.thread.take().filter(|_| ended) {
             // A panic was told by whoever panicked.
             let _ = thread.join();
         }
     }
+}
+
+/// Whether a server is to end.
+#[derive(Clone, Copy, Debug)]
+enum Stop {
+    NotYet,
+    /// The engine decides, and saves what is to be saved.
+    Asked(Signal),
+    Now,
 }
 
 /// What a server got to listen on.
@@ -296,7 +317,7 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 fn run(
     setup: Setup,
     ready: oneshot::Sender<Result<Bound, Error>>,
-    stopped: watch::Receiver<bool>,
+    stopped: watch::Receiver<Stop>,
 ) -> Result<(), Error> {
     let runtime = match Builder::new_current_thread()
         .enable_io()
@@ -324,7 +345,7 @@ fn refuse(ready: oneshot::Sender<Result<Bound, Error>>, error: Error) -> Result<
 async fn serve(
     setup: Setup,
     ready: oneshot::Sender<Result<Bound, Error>>,
-    stopped: watch::Receiver<bool>,
+    stopped: watch::Receiver<Stop>,
 ) -> Result<(), Error> {
     let hub = Rc::new(Hub::default());
     let (driver, bound, _socket_file) = match open(setup, &hub) {
@@ -342,9 +363,15 @@ async fn serve(
     }
 }
 
-async fn stop_when_told(hub: Rc<Hub>, mut stopped: watch::Receiver<bool>) {
-    // Told, or forgotten: both mean the end.
-    let _ = stopped.wait_for(|stopped| *stopped).await;
+async fn stop_when_told(hub: Rc<Hub>, mut stopped: watch::Receiver<Stop>) {
+    // Forgotten means the end too.
+    while stopped.changed().await.is_ok() {
+        match *stopped.borrow_and_update() {
+            Stop::NotYet => {}
+            Stop::Asked(signal) => hub.signal(signal),
+            Stop::Now => break,
+        }
+    }
     hub.stop();
 }
 

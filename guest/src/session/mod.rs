@@ -45,6 +45,7 @@ pub use command::commands_markdown;
 pub use gate::run;
 pub use output::{Delivery, Output};
 pub use persistence::{ImageFile, Persistence, Saved};
+pub use shutdown::Signal;
 pub use stats::Stats;
 
 use std::collections::{BTreeMap, VecDeque};
