@@ -4,6 +4,7 @@
 //! A command is a template: words in capitals stand for themselves, others are slots (`key`,
 //! `int`); `?` after a slot makes it optional, `*` repeats it. Knows no server.
 
+pub mod crowd;
 mod dump;
 mod geo;
 mod hashes;
@@ -45,6 +46,7 @@ const FAMILIES: &[Family] = &[
         templates: BASICS,
         slot: |_| None,
     },
+    crowd::FAMILY,
     dump::FAMILY,
     geo::FAMILY,
     hashes::FAMILY,
