@@ -5,12 +5,12 @@
 
 #![allow(clippy::print_stdout, reason = "the ready line of a program")]
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::fs;
 use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -19,22 +19,34 @@ use petridis_guest::engine::{Batch, Effects, Engine, ImageFile, Options, Transpo
 /// How long a write may take before the rest is left to a thread of its own.
 const PATIENCE: Duration = Duration::from_millis(1);
 
+/// Events that may wait for the engine before who brings them has to wait.
+const EVENTS: usize = 1024;
+
+/// What happened on a connection.
+enum Event {
+    Opened(TcpStream),
+    Received(Vec<u8>),
+    /// A slow peer has taken this many bytes.
+    Taken(u64),
+    Closed,
+}
+
+type Events = SyncSender<(u32, Event)>;
+
 /// A connection, and what its peer has not taken yet.
 struct Peer {
-    stream: Arc<TcpStream>,
-    pieces: VecDeque<Vec<u8>>,
+    stream: TcpStream,
+    /// To the thread that writes when the peer is slow, once there is one.
+    backlog: Option<Sender<Vec<u8>>>,
     waiting: u64,
 }
 
-struct State {
+/// The engine and its connections, on the one thread that owns them.
+struct Driver {
     engine: Engine,
     peers: HashMap<u32, Peer>,
+    events: Events,
     wake_at_us: Option<u64>,
-}
-
-struct Shared {
-    state: Mutex<State>,
-    timer: Condvar,
 }
 
 fn now_us() -> u64 {
@@ -59,25 +71,63 @@ fn write_some(mut stream: &TcpStream, bytes: &[u8]) -> Option<usize> {
     Some(written)
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+/// Writes to a slow peer, and tells what it has taken.
+fn write_slowly(number: u32, stream: &TcpStream, pieces: &Receiver<Vec<u8>>, events: &Events) {
+    for piece in pieces {
+        let mut rest = piece.as_slice();
+        while !rest.is_empty() {
+            // To a peer that is gone everything is sent.
+            let taken = write_some(stream, rest).unwrap_or(rest.len());
+            rest = &rest[taken..];
+            if taken > 0 && events.send((number, Event::Taken(taken as u64))).is_err() {
+                return;
+            }
+        }
     }
+}
 
-    fn step(self: &Arc<Self>, state: &mut State, act: impl FnOnce(&mut Batch<'_>)) {
-        let mut batch = state.engine.begin(now_us());
+impl Peer {
+    /// Sends; true if the peer does not take it all by now.
+    fn send(&mut self, number: u32, bytes: &[u8], events: &Events) -> bool {
+        let mut rest = bytes;
+        if self.waiting == 0 {
+            let written = write_some(&self.stream, bytes).unwrap_or(bytes.len());
+            rest = &bytes[written..];
+        }
+        if rest.is_empty() {
+            return false;
+        }
+        self.waiting += rest.len() as u64;
+        let backlog = self.backlog.get_or_insert_with(|| {
+            let (sender, pieces) = channel();
+            if let Ok(stream) = self.stream.try_clone() {
+                let events = events.clone();
+                thread::spawn(move || write_slowly(number, &stream, &pieces, &events));
+            }
+            sender
+        });
+        let _ = backlog.send(rest.to_vec());
+        true
+    }
+}
+
+impl Driver {
+    fn step(&mut self, act: impl FnOnce(&mut Batch<'_>)) {
+        let mut batch = self.engine.begin(now_us());
         act(&mut batch);
         let effects = batch.finish();
-        self.carry_out(state, effects);
+        self.carry_out(effects);
     }
 
-    fn carry_out(self: &Arc<Self>, state: &mut State, mut effects: Effects) {
+    fn carry_out(&mut self, mut effects: Effects) {
         loop {
             let saved = effects.image.map(|image| (image.number, write(&image)));
             let mut slow = Vec::new();
             for send in &effects.sends {
                 let bytes = &effects.bytes[send.start as usize..][..send.length as usize];
-                if self.send(state, send.connection, bytes) {
+                if let Some(peer) = self.peers.get_mut(&send.connection)
+                    && peer.send(send.connection, bytes, &self.events)
+                {
                     slow.push(send.connection);
                 }
             }
@@ -85,144 +135,111 @@ impl Shared {
                 eprintln!("{:?} {}", line.level, line.text);
             }
             for close in &effects.closes {
-                if let Some(peer) = state.peers.remove(&close.connection) {
+                if let Some(peer) = self.peers.remove(&close.connection) {
                     let _ = peer.stream.shutdown(Shutdown::Both);
                 }
             }
             if effects.exit {
                 std::process::exit(0);
             }
-            let now_us = now_us();
-            state.wake_at_us = effects.wake_at_us;
-            if saved.is_none()
-                && slow.is_empty()
-                && effects.wake_at_us.is_none_or(|at_us| at_us > now_us)
-            {
-                break;
+            self.wake_at_us = effects.wake_at_us;
+            if saved.is_none() && slow.is_empty() {
+                return;
             }
-            let mut batch = state.engine.begin(now_us);
+            let mut batch = self.engine.begin(now_us());
             if let Some((number, written)) = saved {
                 batch.saved(number, written);
             }
             for connection in slow {
-                if let Some(peer) = state.peers.get(&connection) {
+                if let Some(peer) = self.peers.get(&connection) {
                     batch.unsent(connection, peer.waiting);
                 }
             }
             effects = batch.finish();
         }
-        self.timer.notify_one();
     }
 
-    /// Sends to a connection; true if the peer does not take it all by now.
-    fn send(self: &Arc<Self>, state: &mut State, number: u32, bytes: &[u8]) -> bool {
-        let Some(peer) = state.peers.get_mut(&number) else {
-            return false;
-        };
-        let is_first = peer.waiting == 0;
-        let written = if is_first {
-            write_some(&peer.stream, bytes).unwrap_or(bytes.len())
-        } else {
-            0
-        };
-        if written == bytes.len() {
-            return false;
-        }
-        peer.pieces.push_back(bytes[written..].to_vec());
-        peer.waiting += (bytes.len() - written) as u64;
-        if is_first {
-            let shared = self.clone();
-            thread::spawn(move || shared.flush(number));
-        }
-        true
-    }
-
-    /// Sends what waits for a peer until nothing does.
-    fn flush(self: &Arc<Self>, number: u32) {
+    /// Steps for each event, and whenever the engine wants to be woken.
+    fn run(&mut self, events: &Receiver<(u32, Event)>) {
         loop {
-            let mut state = self.lock();
-            let Some(peer) = state.peers.get_mut(&number) else {
-                return;
-            };
-            let Some(piece) = peer.pieces.pop_front() else {
-                return;
-            };
-            let stream = peer.stream.clone();
-            drop(state);
-            let written = write_some(&stream, &piece);
-            let mut state = self.lock();
-            let Some(peer) = state.peers.get_mut(&number) else {
-                return;
-            };
-            // To a peer that is gone everything is sent.
-            let sent = written.unwrap_or(piece.len());
-            peer.waiting -= sent as u64;
-            if sent < piece.len() {
-                peer.pieces.push_front(piece[sent..].to_vec());
-            }
-            let left = peer.waiting;
-            if sent > 0 {
-                self.step(&mut state, |batch| batch.unsent(number, left));
-            }
-            drop(state);
-            if sent == 0 {
-                thread::sleep(Duration::from_millis(5));
-            }
-        }
-    }
-
-    /// Steps whenever the engine wants to be woken.
-    fn keep_time(self: &Arc<Self>) {
-        let mut state = self.lock();
-        loop {
-            let now_us = now_us();
-            let wait_us = state
+            let wait_us = self
                 .wake_at_us
-                .map_or(1_000_000, |at_us| at_us.saturating_sub(now_us));
-            if wait_us == 0 {
-                self.step(&mut state, |_| {});
-                continue;
+                .map_or(1_000_000, |at_us| at_us.saturating_sub(now_us()));
+            match events.recv_timeout(Duration::from_micros(wait_us.min(1_000_000))) {
+                Ok((number, event)) => self.handle(number, event),
+                Err(RecvTimeoutError::Timeout) => {
+                    if self.wake_at_us.is_some_and(|at_us| at_us <= now_us()) {
+                        self.step(|_| {});
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
             }
-            let wait = Duration::from_micros(wait_us.min(1_000_000));
-            let waited = self.timer.wait_timeout(state, wait);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
-    fn serve(self: &Arc<Self>, number: u32, mut stream: TcpStream) -> Result<()> {
-        stream.set_nodelay(true)?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        let (name, local) = (
-            stream.peer_addr()?.to_string(),
-            stream.local_addr()?.to_string(),
-        );
-        let peer = Peer {
-            stream: Arc::new(stream.try_clone()?),
-            pieces: VecDeque::new(),
-            waiting: 0,
-        };
-        let mut state = self.lock();
-        state.peers.insert(number, peer);
-        self.step(&mut state, |batch| {
-            batch.opened(number, Transport::Tcp, name, local)
-        });
-        drop(state);
-        let mut buffer = vec![0; 64 * 1024];
-        loop {
-            let length = stream.read(&mut buffer).unwrap_or(0);
-            let mut state = self.lock();
-            if !state.peers.contains_key(&number) {
-                return Ok(());
+    fn handle(&mut self, number: u32, event: Event) {
+        match event {
+            Event::Opened(stream) => {
+                let name = |address: Result<std::net::SocketAddr>| {
+                    address.map_or_else(|_| String::new(), |address| address.to_string())
+                };
+                let (name, local) = (name(stream.peer_addr()), name(stream.local_addr()));
+                let peer = Peer {
+                    stream,
+                    backlog: None,
+                    waiting: 0,
+                };
+                self.peers.insert(number, peer);
+                self.step(|batch| batch.opened(number, Transport::Tcp, name, local));
             }
-            if length == 0 {
-                state.peers.remove(&number);
-                self.step(&mut state, |batch| batch.closed(number));
-                return Ok(());
+            Event::Received(bytes) if self.peers.contains_key(&number) => {
+                self.step(|batch| batch.received(number, &bytes));
             }
-            self.step(&mut state, |batch| {
-                batch.received(number, &buffer[..length])
-            });
+            Event::Taken(bytes) => {
+                if let Some(peer) = self.peers.get_mut(&number) {
+                    peer.waiting -= bytes;
+                    let waiting = peer.waiting;
+                    self.step(|batch| batch.unsent(number, waiting));
+                }
+            }
+            Event::Closed if self.peers.remove(&number).is_some() => {
+                self.step(|batch| batch.closed(number));
+            }
+            Event::Received(_) | Event::Closed => {}
         }
+    }
+}
+
+/// Tells what comes from a connection, until it ends.
+fn read(number: u32, mut stream: TcpStream, events: &Events) {
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let event = match stream.read(&mut buffer) {
+            Ok(length) if length > 0 => Event::Received(buffer[..length].to_vec()),
+            _ => Event::Closed,
+        };
+        let ended = matches!(event, Event::Closed);
+        if events.send((number, event)).is_err() || ended {
+            return;
+        }
+    }
+}
+
+/// Accepts connections, numbered from 0.
+fn accept(listener: &TcpListener, events: &Events) {
+    for (number, stream) in listener.incoming().enumerate() {
+        let Ok(stream) = stream else { continue };
+        // Without it, small replies wait for one another.
+        let _ = stream.set_nodelay(true);
+        let _ = stream.set_write_timeout(Some(PATIENCE));
+        let (number, events) = (number as u32, events.clone());
+        let Ok(own) = stream.try_clone() else {
+            continue;
+        };
+        if events.send((number, Event::Opened(own))).is_err() {
+            return;
+        }
+        thread::spawn(move || read(number, stream, &events));
     }
 }
 
@@ -277,21 +294,16 @@ fn main() -> Result<()> {
     if let Some(file) = file.filter(|file| file.exists()) {
         engine.load(&fs::read(file)?).map_err(Error::other)?;
     }
-    let shared = Arc::new(Shared {
-        state: Mutex::new(State {
-            engine,
-            peers: HashMap::new(),
-            wake_at_us: None,
-        }),
-        timer: Condvar::new(),
-    });
+    let (sender, events) = sync_channel(EVENTS);
+    let mut driver = Driver {
+        engine,
+        peers: HashMap::new(),
+        events: sender.clone(),
+        wake_at_us: None,
+    };
     let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?;
     println!("Ready to accept connections on {}", listener.local_addr()?);
-    let timer = shared.clone();
-    thread::spawn(move || timer.keep_time());
-    for (number, stream) in listener.incoming().enumerate() {
-        let (shared, stream) = (shared.clone(), stream?);
-        thread::spawn(move || shared.serve(number as u32, stream));
-    }
+    thread::spawn(move || accept(&listener, &sender));
+    driver.run(&events);
     Ok(())
 }

@@ -6,7 +6,7 @@
 use crate::config::Config;
 use crate::keyspace::Keyspace;
 use crate::resp::{Decoded, Limits, Sink as _};
-use crate::session::{self, Buffers, Client, Connection, IMPLICIT, Output, Saved, Server};
+use crate::session::{self, Acl, Buffers, Client, Connection, IMPLICIT, Output, Saved, Server};
 
 pub use crate::session::{Close, Delivery, ImageFile, LogLevel, LogLine, Signal, Transport};
 
@@ -65,26 +65,37 @@ impl Engine {
                 ..Options::default()
             },
             Config::default(),
+            Acl::default(),
         )
     }
 
     /// Starts an engine. Fails with a sentence about the parameter that is wrong.
     pub fn start(options: Options) -> Result<Self, String> {
         let mut config = Config::default();
-        config.start_with(&options.config)?;
+        // Users are no parameter: each has lines of its own.
+        let (users, given): (Vec<_>, Vec<_>) = options
+            .config
+            .iter()
+            .cloned()
+            .partition(|(name, _)| name.eq_ignore_ascii_case("user"));
+        config.start_with(&given)?;
         if config.cluster_enabled {
             // There is no other database to select.
             config.databases = 1;
         }
-        Ok(Self::with_config(options, config))
+        let users: Vec<&str> = users.iter().map(|(_, rules)| rules.as_str()).collect();
+        let acl = Acl::start(&config, &users)?;
+        let mut engine = Self::with_config(options, config, acl);
+        engine.server.warn_of_disabled_users();
+        Ok(engine)
     }
 
-    fn with_config(options: Options, config: Config) -> Self {
+    fn with_config(options: Options, config: Config, acl: Acl) -> Self {
         let mut rng = fastrand::Rng::with_seed(options.seed);
         let ceiling = usize::try_from(options.memory_ceiling).unwrap_or(usize::MAX);
         let mut keyspace = Keyspace::new(config.databases, rng.u64(..), ceiling);
         keyspace.set_now_us(options.now_us);
-        let mut server = Server::new(config, keyspace, rng, options.facts);
+        let mut server = Server::new(config, acl, keyspace, rng, options.facts);
         server.listen_to_events();
         server.remember_accesses();
         server.name_removals();
@@ -105,14 +116,20 @@ impl Engine {
             );
         }
         self.receive(IMPLICIT, request);
+        self.server.end_step(&mut self.out);
         let mut replies = self.take_own();
         // Nobody can wait here: what would put a server to sleep does not delay a call.
-        while self.server.is_paused() || self.server.backlog.contains(&IMPLICIT) {
+        while self.server.is_paused()
+            || self.server.scripts.run_on()
+            || self.server.backlog.contains(&IMPLICIT)
+        {
+            self.run_script_on();
             if let Some(number) = self.server.persistence.waited_for() {
                 self.saved(number, true);
             }
             self.wake_up();
             self.run_backlog();
+            self.server.end_step(&mut self.out);
             replies.append(&mut self.take_own());
             if self.server.exit {
                 break;
@@ -150,6 +167,15 @@ impl Engine {
 
     /// Begins a step at that time: sees to what fell due and takes up what was left waiting.
     pub fn begin(&mut self, now_us: u64) -> Batch<'_> {
+        if self.server.scripts.run_on() {
+            // Time stands still for a script, and for everybody while it runs.
+            self.server.time_script(now_us);
+            self.run_script_on();
+            if self.server.scripts.run_on() {
+                self.run_backlog();
+                return Batch { engine: self };
+            }
+        }
         self.server.keyspace.set_now_us(now_us);
         self.server.stats.step(self.server.keyspace.now_us());
         if self
@@ -167,11 +193,19 @@ impl Engine {
         self.server.close_idle();
         self.server.check_soft_limits();
         self.server.look_after_replicas();
-        if self.server.is_unsettled {
+        if self.server.is_unsettled && !self.server.is_paused() {
             self.server.settle(&mut self.out);
         }
         self.run_backlog();
         Batch { engine: self }
+    }
+
+    /// Goes on with the script that runs, and sees to what follows from it once it has ended.
+    fn run_script_on(&mut self) {
+        self.server.run_script_on(&mut self.out);
+        if self.server.is_unsettled && !self.server.scripts.run_on() {
+            self.server.settle(&mut self.out);
+        }
     }
 
     fn open(&mut self, connection: Connection, transport: Transport, peer: String, local: String) {
@@ -195,7 +229,7 @@ impl Engine {
             local,
             transport,
             is_implicit: connection == IMPLICIT,
-            authenticated: server.config.requirepass.is_empty(),
+            authenticated: server.acl.is_open(),
             connected_us: now_us,
             active_us: now_us,
             buffers: Buffers::new(now_us),
@@ -327,7 +361,8 @@ impl Engine {
             let is_paused = server.is_paused();
             if let Some(client) = server.clients.get_mut(connection) {
                 if is_paused {
-                    // Kept until the sleep that its command began is over.
+                    // Kept until the sleep that its command began is over; all that follows from it
+                    // comes later still.
                     client.held_reply.extend_from_slice(out.wire.since(reply));
                     out.wire.truncate(reply);
                     put_off = true;
@@ -335,8 +370,8 @@ impl Engine {
                     client.sending_bytes += out.wire.since(reply).len() as u64;
                 }
             }
-            if server.is_unsettled {
-                out.attribute(server, connection, start);
+            if server.is_unsettled && !is_paused && !server.scripts.run_on() {
+                out.attribute_reply(server, connection, start, reply);
                 server.settle(out);
                 let protocol = server.clients.get(connection)?.protocol;
                 start = out.begin(server, protocol);
@@ -386,7 +421,10 @@ impl Engine {
     }
 
     fn must_all_wait(&self) -> bool {
-        self.server.is_paused() || self.out.wire.len() > STEP_OUTPUT_BYTES || self.server.exit
+        self.server.is_paused()
+            || self.server.scripts.hold_others()
+            || self.out.wire.len() > STEP_OUTPUT_BYTES
+            || self.server.exit
     }
 
     fn put_off(&mut self, connection: Connection) {
@@ -408,7 +446,7 @@ impl Engine {
             .clients
             .by_id()
             .into_iter()
-            .filter(|(_, client)| !client.held_reply.is_empty())
+            .filter(|(_, client)| !client.held_reply.is_empty() && client.parked.is_none())
             .map(|(connection, _)| connection)
             .collect();
         for connection in held {
@@ -420,6 +458,9 @@ impl Engine {
                 self.out.wire.raw(&reply);
                 self.out.attribute(&mut self.server, connection, start);
             }
+        }
+        if self.server.is_unsettled {
+            self.server.settle(&mut self.out);
         }
     }
 
@@ -521,7 +562,7 @@ impl Engine {
         if server.is_paused() {
             return None;
         }
-        if !server.backlog.is_empty() || server.eviction.is_under_way {
+        if server.scripts.run_on() || !server.backlog.is_empty() || server.eviction.is_under_way {
             return Some(server.now_us());
         }
         let deadline_us = server
@@ -596,6 +637,7 @@ impl Batch<'_> {
     pub fn finish(self) -> Effects {
         // What clients sent while they waited, and were answered for in this step.
         self.engine.run_backlog();
+        self.engine.server.end_step(&mut self.engine.out);
         self.engine.effects()
     }
 }

@@ -5,7 +5,8 @@
 //! twice: to a WebAssembly component, which is how it runs, and natively, for fast tests.
 //!
 //! Layers, each knowing only those before it:
-//! `resp`, `value`, `config` → `keyspace` → `rdb` → `commands` → `session` → `engine` → `component`.
+//! `resp`, `value`, `config` → `keyspace` → `rdb` → `commands` → `lua` → `session` → `engine` →
+//! `component`.
 
 #[cfg(target_arch = "wasm32")]
 mod component;
@@ -14,6 +15,7 @@ pub mod commands;
 pub mod config;
 pub mod engine;
 pub mod keyspace;
+pub mod lua;
 pub mod memory;
 pub mod rdb;
 pub mod resp;

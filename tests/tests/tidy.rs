@@ -16,6 +16,7 @@ const LAYERS: [&[&str]; 7] = [
     &["keyspace"],
     &["rdb"],
     &["commands"],
+    &["lua"],
     &["session"],
     &["engine"],
     &["component"],

@@ -40,6 +40,34 @@ macro_rules! errors {
 
 errors! {
     SYNTAX = "ERR syntax error";
+    NO_SCRIPT = "NOSCRIPT No matching script. Please use EVAL.";
+    NOT_BUSY = "NOTBUSY No scripts in execution right now.";
+    UNKILLABLE = "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.";
+    BUSY_SCRIPT = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
+    BUSY_FUNCTION = "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.";
+    NEGATIVE_KEY_COUNT = "ERR Number of keys can't be negative";
+    KEY_COUNT_TOO_LARGE = "ERR Number of keys can't be greater than number of args";
+    BAD_KEY_COUNT = "ERR Bad number of keys provided";
+    FUNCTION_NOT_FOUND = "ERR Function not found";
+    LIBRARY_NOT_FOUND = "ERR Library not found";
+    LIBRARY_NAME_MISSING = "ERR library name argument was not given";
+    RESTORE_POLICY = "ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.";
+    SCRIPT_DEBUG_MODE = "ERR Use SCRIPT DEBUG YES/SYNC/NO";
+    NO_SCRIPT_DEBUGGER = "ERR Petridis has no debugger for scripts: run them without SCRIPT DEBUG";
+    NOT_ON_A_CLUSTER = "ERR Can not run script on cluster, 'no-cluster' flag is set.";
+    SCRIPT_ON_STALE_REPLICA = "MASTERDOWN Link with MASTER is down, replica-serve-stale-data is set to 'no' and 'allow-stale' flag is not set on the script.";
+    SCRIPT_ON_REPLICA = "READONLY Can not run script with write flag on readonly replica";
+    WRITE_FLAG_IN_READ_ONLY = "ERR Can not execute a script with write flag using *_ro command.";
+    SCRIPT_WITHOUT_MEMORY = "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'";
+    UNKNOWN_IN_SCRIPT = "ERR Unknown Redis command called from script";
+    ARITY_IN_SCRIPT = "ERR Wrong number of args calling Redis command from script";
+    NOT_FROM_SCRIPT = "ERR This Redis command is not allowed from script";
+    STALE_IN_SCRIPT = "ERR Can not execute the command on a stale replica";
+    WRITE_IN_READ_ONLY_SCRIPT = "ERR Write commands are not allowed from read-only scripts.";
+    CROSS_SLOT_IN_SCRIPT = "ERR Script attempted to access keys that do not hash to the same slot";
+    SLOT_NOT_SERVED_IN_SCRIPT = "ERR Script attempted to access a slot not served";
+    CLUSTER_DOWN_IN_SCRIPT = "ERR Script attempted to execute a command while the cluster is down";
+    CLUSTER_READ_ONLY_IN_SCRIPT = "ERR Script attempted to execute a write command while the cluster is down and readonly";
     NOT_AN_INTEGER = "ERR value is not an integer or out of range";
     NOT_A_FLOAT = "ERR value is not a valid float";
     OUT_OF_RANGE = "ERR value is out of range";
@@ -120,6 +148,7 @@ errors! {
     INVALID_MASTER_PORT = "ERR Invalid master port";
     REPLICAOF_IN_CLUSTER = "ERR REPLICAOF not allowed in cluster mode.";
     WAIT_ON_A_REPLICA = "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is configured to be writable (which is not the default) writes to replicas are just local and are not propagated.";
+    WAITAOF_ON_A_REPLICA = "ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just local and are not propagated.";
     WAITAOF_WITHOUT_AOF = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.";
     FAILOVER_IN_CLUSTER = "ERR FAILOVER not allowed in cluster mode. Use CLUSTER FAILOVER command instead.";
     FAILOVER_TIMEOUT = "ERR FAILOVER timeout must be greater than 0";
@@ -128,6 +157,11 @@ errors! {
     FAILOVER_WITHOUT_REPLICAS = "ERR FAILOVER requires connected replicas.";
     MODULE_NOT_ALLOWED = "ERR MODULE command not allowed. If the enable-module-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.";
     MODULE_NOT_LOADED = "ERR Error loading the extension. Please check the server logs.";
+    MODULE_STAYS = "ERR Error unloading module: the module can't be unloaded";
+    NO_SUCH_MODULE = "ERR Error unloading module: no such module with that name";
+    NO_RDB_FILTER = "ERR Missing rdb-filter-only values";
+    NOT_FOR_REPLICAS = "ERR Command is not valid when client is a replica.";
+    UNBLOCKED_BY_ROLE = "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)";
     TIMEOUT_NOT_A_FLOAT = "ERR timeout is not a float or out of range";
     TIMEOUT_NOT_AN_INTEGER = "ERR timeout is not an integer or out of range";
     TIMEOUT_NEGATIVE = "ERR timeout is negative";
@@ -192,6 +226,8 @@ errors! {
     MOVE_IN_CLUSTER = "ERR MOVE is not allowed in cluster mode";
     SORT_BY_IN_CLUSTER = "ERR BY option of SORT denied in Cluster mode when keys formed by the pattern may be in different slots.";
     SORT_GET_IN_CLUSTER = "ERR GET option of SORT denied in Cluster mode when keys formed by the pattern may be in different slots.";
+    SORT_BY_DENIED = "ERR BY option of SORT denied due to insufficient ACL permissions.";
+    SORT_GET_DENIED = "ERR GET option of SORT denied due to insufficient ACL permissions.";
     INVALID_SLOT = "ERR Invalid slot";
     INVALID_SLOT_OR_COUNT = "ERR Invalid slot or number of keys";
     INVALID_OR_OUT_OF_RANGE_SLOT = "ERR Invalid or out of range slot";
@@ -207,6 +243,20 @@ errors! {
     NOT_A_HASH_TABLE = "ERR The value stored at the specified key is not represented using an hash table";
     SLOWLOG_COUNT = "ERR count should be greater than or equal to -1";
     NO_KEY_ARGUMENTS = "ERR The command has no key arguments";
+    DEFAULT_USER_STAYS = "ERR The 'default' user cannot be removed";
+    BLANKS_IN_USERNAME = "ERR Usernames can't contain spaces or null characters";
+    NO_ACL_FILE = "ERR This Redis instance is not configured to use an ACL file. You may want to specify users via the ACL SETUSER command and then issue a CONFIG REWRITE (assuming you have a Redis configuration file set) in order to store users in the Redis configuration.";
+    GENPASS_BITS = "ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to 4096";
+    ONE_REDIRECT = "ERR A client can only redirect to a single other client";
+    NO_CLIENT_TO_REDIRECT_TO = "ERR The client ID you want redirect to does not exist";
+    PREFIX_WITHOUT_BCAST = "ERR PREFIX option requires BCAST mode to be enabled";
+    BCAST_SWITCHED = "ERR You can't switch BCAST mode on/off before disabling tracking for this client, and then re-enabling it with a different mode.";
+    BCAST_WITH_OPT = "ERR OPTIN and OPTOUT are not compatible with BCAST";
+    OPTIN_WITH_OPTOUT = "ERR You can't specify both OPTIN mode and OPTOUT mode";
+    OPT_SWITCHED = "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling it with a different mode.";
+    CACHING_WITHOUT_TRACKING = "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled";
+    CACHING_YES_WITHOUT_OPTIN = "ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode.";
+    CACHING_NO_WITHOUT_OPTOUT = "ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode.";
     NOT_A_HYPERLOGLOG = "WRONGTYPE Key is not a valid HyperLogLog string value.";
     CORRUPT_HYPERLOGLOG = "INVALIDOBJ Corrupted HLL object detected";
     HYPERLOGLOG_NOT_SPARSE = "ERR HLL encoding is not sparse";
@@ -249,6 +299,67 @@ errors! {
     ANY_WITHOUT_COUNT = "ERR the ANY argument requires COUNT argument";
     GEORADIUS_STORE_WITH = "ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
     GEOSEARCHSTORE_WITH = "ERR GEOSEARCHSTORE is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
+}
+
+/// `NOPERM User x has no permissions to run the 'get' command`
+pub fn no_permission(reason: &[u8]) -> CommandError {
+    CommandError::worded([b"NOPERM ", reason].concat())
+}
+
+/// `NOPERM ACLs rules changed between the moment ...`
+pub fn no_permission_any_more(reason: &str) -> CommandError {
+    CommandError::worded(format!(
+        "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC \
+         call. This command is no longer allowed for the following reason: {reason}"
+    ))
+}
+
+/// `ERR ACL failure in script: No permissions to access a key`
+pub fn no_permission_in_script(reason: &[u8]) -> CommandError {
+    CommandError::worded([b"ERR ACL failure in script: ", reason].concat())
+}
+
+/// `ERR Error in ACL SETUSER modifier '+x': Unknown command or category name in ACL`
+pub fn acl_rule(rule: &[u8], reason: &str) -> CommandError {
+    let text = b"ERR Error in ACL SETUSER modifier '";
+    CommandError::worded([text, c_text(rule), b"': ", reason.as_bytes()].concat())
+}
+
+/// `ERR Unmatched parenthesis in acl selector starting at '(x'.`
+pub fn unmatched_parenthesis(start: &[u8]) -> CommandError {
+    let text = b"ERR Unmatched parenthesis in acl selector starting at '";
+    CommandError::worded([text, c_text(start), b"'."].concat())
+}
+
+/// `ERR Unknown category 'x'`
+pub fn unknown_category(name: &[u8]) -> CommandError {
+    let name = c_text(name);
+    let name = &name[..name.len().min(MAX_QUOTED)];
+    CommandError::worded([b"ERR Unknown category '", name, b"'"].concat())
+}
+
+/// `ERR User 'x' not found`
+pub fn user_not_found(name: &[u8]) -> CommandError {
+    CommandError::worded([b"ERR User '", c_text(name), b"' not found"].concat())
+}
+
+/// `ERR Command 'x' not found`
+pub fn command_not_found(name: &[u8]) -> CommandError {
+    CommandError::worded([b"ERR Command '", c_text(name), b"' not found"].concat())
+}
+
+/// `ERR Prefix 'x' overlaps with an existing prefix 'xy'. ...`
+pub fn prefix_overlaps(prefix: &[u8], which: &str, other: &[u8]) -> CommandError {
+    let text = [
+        b"ERR Prefix '",
+        c_text(prefix),
+        b"' overlaps with ",
+        which.as_bytes(),
+        b" prefix '",
+        c_text(other),
+        b"'. Prefixes for a single client must not overlap.",
+    ];
+    CommandError::worded(text.concat())
 }
 
 /// `ERR Unknown node x`
@@ -328,14 +439,21 @@ pub fn replconf_option(option: &[u8]) -> CommandError {
     CommandError::worded([b"ERR Unrecognized REPLCONF option: ", c_text(option)].concat())
 }
 
-/// `ERR Error unloading module: no such module with that name x`
-pub fn no_such_module(_name: &[u8]) -> CommandError {
-    CommandError::worded("ERR Error unloading module: no such module with that name")
+/// `ERR Unsupported rdb-filter-only option: x`
+pub fn rdb_filter(option: &[u8]) -> CommandError {
+    CommandError::worded([b"ERR Unsupported rdb-filter-only option: ", option].concat())
+}
+
+/// `ERR Unrecognized RDB client id: 1`
+pub fn rdb_client_id(id: &[u8]) -> CommandError {
+    CommandError::worded([b"ERR Unrecognized RDB client id: ", c_text(id)].concat())
 }
 
 /// `EXECABORT Transaction discarded because of: OOM command not allowed ...`
 pub fn discarded_because(reason: &[u8]) -> CommandError {
     let text = b"EXECABORT Transaction discarded because of: ";
+    // The code that all errors have which say none.
+    let reason = reason.strip_prefix(b"ERR ").unwrap_or(reason);
     CommandError::worded([text, reason].concat())
 }
 
@@ -373,6 +491,14 @@ pub fn unknown_subcommand(given: &[u8], command: &str) -> CommandError {
     let given = &given[..given.len().min(MAX_QUOTED)];
     let help = format!("'. Try {} HELP.", command.to_ascii_uppercase());
     CommandError::worded([b"ERR unknown subcommand '", given, help.as_bytes()].concat())
+}
+
+/// A command in a script that uses keys of several slots.
+pub fn cross_slot_command(name: &str) -> CommandError {
+    let text = format!(
+        "ERR Command '{name}' in script attempted to access keys that don't hash to the same slot"
+    );
+    CommandError::worded(text)
 }
 
 /// `ERR unknown subcommand or wrong number of arguments for 'x'. Try DEBUG HELP.`

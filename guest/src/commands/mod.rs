@@ -50,6 +50,10 @@ pub struct Context<'a> {
     pub rng: &'a mut fastrand::Rng,
     /// Whether the caller can wait: a client outside a transaction.
     pub may_wait: bool,
+    /// Whether a script is the caller, to which everything has to be in some order.
+    pub in_script: bool,
+    /// Whether the client may read every key, not only those that the request names.
+    pub reads_every_key: bool,
     /// Set by a command that has to wait, instead of a reply.
     pub wait: Option<Box<Wait>>,
 }

@@ -109,6 +109,9 @@ impl<'a> SortArgs<'a> {
                     if pattern.depends_on_element() && is_elsewhere(given) {
                         return Err(error::SORT_BY_IN_CLUSTER);
                     }
+                    if pattern.depends_on_element() && !ctx.reads_every_key {
+                        return Err(error::SORT_BY_DENIED);
+                    }
                     // Once said, it stays, whatever BY is given later.
                     sort.unsorted |= !pattern.depends_on_element();
                     sort.weights = Some(pattern);
@@ -117,6 +120,10 @@ impl<'a> SortArgs<'a> {
                 (Some(pattern), _) if options::is(option, "GET") => {
                     if pattern != b"#" && is_elsewhere(pattern) {
                         return Err(error::SORT_GET_IN_CLUSTER);
+                    }
+                    if !ctx.reads_every_key {
+                        // Even where it is the element itself.
+                        return Err(error::SORT_GET_DENIED);
                     }
                     sort.gets.push(Pattern::new(pattern));
                     2
@@ -251,7 +258,8 @@ enum Weights {
 fn sort_generic(ctx: &mut Context, asked: &SortArgs) -> Outcome {
     let (kind, elements) = read_elements(ctx, asked)?;
     // A set has no order of its own, and what is stored should be the same everywhere.
-    let needs_order = asked.unsorted && kind == Kind::Set && asked.destination.is_some();
+    let needs_order =
+        asked.unsorted && kind == Kind::Set && (asked.destination.is_some() || ctx.in_script);
     let mut order: Vec<u32> = (0..elements.len() as u32).collect();
     if needs_order {
         order.sort_unstable_by(|one, other| {

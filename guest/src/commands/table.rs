@@ -347,6 +347,11 @@ macro_rules! names {
                 self.0 & other.0 == other.0
             }
 
+            /// The set without what is in `other`.
+            pub const fn without(self, other: Self) -> Self {
+                $set(self.0 & !other.0)
+            }
+
             /// The names in here that can be answered, in Redis's order.
             pub fn names(self) -> impl Iterator<Item = &'static str> + Clone {
                 Self::NAMES.iter().enumerate().filter(move |(bit, _)| self.0 & (1 << bit) != 0).map(|(_, name)| *name)

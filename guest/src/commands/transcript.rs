@@ -112,6 +112,8 @@ fn run(keyspace: &mut Keyspace, command: &str, may_wait: bool) -> (String, Optio
         config: &config,
         rng: &mut rng,
         may_wait,
+        in_script: false,
+        reads_every_key: true,
         wait: None,
     };
     let outcome = handler(&mut ctx, args.as_args());

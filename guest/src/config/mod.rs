@@ -14,7 +14,7 @@ use crate::value::glob;
 
 pub use kinds::{
     AppendFsync, EndpointType, KeyspaceEvents, LogLevel, MaxmemoryPolicy, OutputLimit, Percentiles,
-    Protected, PubsubDefault, SanitizePayload, SavePoint, SavePoints, Text, Words,
+    Protected, PubsubDefault, ReplicaOf, SanitizePayload, SavePoint, SavePoints, Text, Words,
 };
 pub use parameters::Config;
 

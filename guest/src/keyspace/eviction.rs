@@ -237,7 +237,7 @@ impl Keyspace {
         self.stats.evicted += 1;
         let unlinked = self.journal.propagation.unlinks_evicted;
         self.journal.propagation.gone(db, &key, unlinked);
-        self.journal.changed(db, hash, &key);
+        self.journal.changed_itself(db, hash, &key);
         self.journal.event(EventClass::EVICTED, "evicted", db, &key);
     }
 }

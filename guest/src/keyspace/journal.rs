@@ -67,6 +67,28 @@ pub struct Event {
     pub key: Box<[u8]>,
 }
 
+/// Why a key is not what it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// A command wrote to it.
+    Write,
+    /// Nobody did: its time was up, or that of a field, or there was no room for it.
+    Itself,
+    /// All of its database was emptied, or exchanged for another.
+    Database,
+}
+
+/// A key that is not what it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The database.
+    pub db: usize,
+    /// The key.
+    pub key: Box<[u8]>,
+    /// Why.
+    pub cause: Cause,
+}
+
 /// A key that somebody watches or waits for.
 #[derive(Debug)]
 struct Wanted {
@@ -158,8 +180,8 @@ pub struct Journal {
     pub interest: Interest,
     /// Events, in order.
     pub events: Vec<Event>,
-    /// Wanted keys that changed, with their database, in order.
-    pub changes: Vec<(usize, Box<[u8]>)>,
+    /// Wanted keys that changed, in order.
+    pub changes: Vec<Change>,
     /// Keys, with their database, that nobody sees changed, but that who waits for them has to look at
     /// again (a stream lost a group).
     pub stirred: Vec<(usize, Box<[u8]>)>,
@@ -193,10 +215,23 @@ impl Journal {
         }
     }
 
+    /// A command wrote to a key.
     #[inline]
     pub(super) fn changed(&mut self, db: usize, hash: u32, key: &[u8]) {
+        self.change(db, hash, key, Cause::Write);
+    }
+
+    /// A key changed, or went, though no command wrote to it.
+    #[inline]
+    pub(super) fn changed_itself(&mut self, db: usize, hash: u32, key: &[u8]) {
+        self.change(db, hash, key, Cause::Itself);
+    }
+
+    #[inline]
+    fn change(&mut self, db: usize, hash: u32, key: &[u8], cause: Cause) {
         if !self.interest.is_empty() && self.interest.has(db, hash, key) {
-            self.changes.push((db, key.into()));
+            let key = key.into();
+            self.changes.push(Change { db, key, cause });
         }
     }
 

@@ -14,7 +14,7 @@ mod table;
 
 pub use access::{Access, Accounting, Pace};
 pub use eviction::Candidates;
-pub use journal::{Event, EventClass, Journal};
+pub use journal::{Cause, Change, Event, EventClass, Journal};
 pub use propagation::{Propagation, Telling, Told};
 pub use restoring::Restored;
 pub use slot::Slot;
@@ -200,7 +200,7 @@ impl Keyspace {
         self.stats.expired += 1;
         let unlinked = self.journal.propagation.unlinks_expired;
         self.journal.propagation.gone(db, &key, unlinked);
-        self.journal.changed(db, hash, &key);
+        self.journal.changed_itself(db, hash, &key);
         self.journal.event(EventClass::EXPIRED, "expired", db, &key);
     }
 
@@ -220,7 +220,7 @@ impl Keyspace {
         } else {
             table.schedule(position);
         }
-        self.journal.changed(db, hash, &key);
+        self.journal.changed_itself(db, hash, &key);
         self.journal.event(EventClass::HASH, "hexpired", db, &key);
         if is_empty {
             self.journal.event(EventClass::GENERIC, "del", db, &key);
@@ -307,9 +307,22 @@ impl Keyspace {
         (!self.is_due(db, position)).then(|| self.databases[db].entry(position).value())
     }
 
+    /// What is kept under a key, though its time may be up. Leaves no trace and removes nothing.
+    pub fn kept(&self, db: usize, key: &[u8]) -> Option<&Entry> {
+        let position = self.databases[db].find(self.seed.hash(key), key)?;
+        Some(self.databases[db].entry(position))
+    }
+
     /// What members and fields are hashed with.
     pub fn seed(&self) -> Seed {
         self.seed.clone()
+    }
+
+    /// True for a key that is still there though its time is up. Leaves it.
+    pub fn is_overdue(&self, db: usize, key: &[u8]) -> bool {
+        self.databases[db]
+            .find(self.seed.hash(key), key)
+            .is_some_and(|position| self.is_due(db, position))
     }
 
     /// When a key expires: `None` if there is no such key, `Some(None)` if it does not expire.
@@ -526,15 +539,32 @@ impl Keyspace {
         if one == other {
             return;
         }
+        self.expire_wanted([one, other]);
         self.tell_wanted(one, &[one, other]);
         self.tell_wanted(other, &[one, other]);
         self.databases.swap(one, other);
     }
 
+    /// Removes the keys whose time is up that are wanted in one of two databases: that one comes to be
+    /// in the place of another is no change to who watches.
+    fn expire_wanted(&mut self, databases: [usize; 2]) {
+        let wanted = databases.map(|db| self.journal.interest.keys_of(db));
+        let overdue: Vec<(usize, Box<[u8]>)> = wanted
+            .into_iter()
+            .flatten()
+            .flat_map(|(_, key)| databases.map(|db| (db, key)))
+            .filter(|(db, key)| self.is_overdue(*db, key))
+            .map(|(db, key)| (db, key.into()))
+            .collect();
+        for (db, key) in overdue {
+            self.peek(db, &key);
+        }
+    }
+
     /// Tells of the wanted keys of a database, which is to change as a whole, that they changed: those
     /// that are in one of the databases given.
     fn tell_wanted(&mut self, db: usize, found_in: &[usize]) {
-        let changed: Vec<(usize, Box<[u8]>)> = self
+        let changed: Vec<Change> = self
             .journal
             .interest
             .keys_of(db)
@@ -544,7 +574,11 @@ impl Keyspace {
                     found.is_some_and(|position| !self.is_due(*db, position))
                 })
             })
-            .map(|(_, key)| (db, key.into()))
+            .map(|(_, key)| Change {
+                db,
+                key: key.into(),
+                cause: Cause::Database,
+            })
             .collect();
         self.journal.changes.extend(changed);
     }

@@ -59,6 +59,16 @@ impl Propagation {
         self.told.is_empty()
     }
 
+    /// How many commands were told.
+    pub fn len(&self) -> usize {
+        self.told.len()
+    }
+
+    /// Takes back what was told since there were so many.
+    pub fn forget_from(&mut self, len: usize) {
+        self.told.truncate(len);
+    }
+
     /// Tells a command.
     pub fn tell(&mut self, db: usize, args: OwnedArgs) {
         if self.is_followed {

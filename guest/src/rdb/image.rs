@@ -11,7 +11,7 @@ use crate::keyspace::{Accounting, Keyspace, Restored};
 const MAGIC: &[u8] = b"REDIS";
 
 /// What is not the kind of a value.
-mod opcode {
+pub(super) mod opcode {
     pub const SLOT_INFO: u8 = 244;
     pub const FUNCTIONS: u8 = 245;
     pub const FUNCTIONS_PRE_GA: u8 = 246;
@@ -35,12 +35,12 @@ pub type Library = Box<[u8]>;
 // ---- saving ------------------------------------------------------------------------------------
 
 /// What an image says of where it comes from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Origin<'a> {
     /// The version of Redis.
     pub version: &'a str,
     /// Libraries of functions.
-    pub libraries: &'a [Library],
+    pub libraries: Vec<&'a [u8]>,
 }
 
 /// From here on an image grows by less than doubling.
@@ -68,7 +68,7 @@ pub fn save(
         writer.string(name.as_bytes());
         writer.string(value.as_bytes());
     }
-    for library in origin.libraries {
+    for library in &origin.libraries {
         make_room(&mut writer, library.len(), keyspace)?;
         writer.byte(opcode::FUNCTIONS);
         writer.string(library);
@@ -170,6 +170,8 @@ pub enum LoadError {
     Database(u64),
     /// It has functions in a form that no release wrote.
     Functions,
+    /// A library of functions that can't be loaded: why.
+    Library(Vec<u8>),
     /// A key that is there already.
     Duplicate(Box<[u8]>),
     /// It is cut off or contradicts itself.
@@ -197,6 +199,10 @@ impl fmt::Display for LoadError {
                 "Data file was created with a Redis server configured to handle database {db}"
             ),
             LoadError::Functions => write!(out, "Pre-release function format not supported."),
+            LoadError::Library(why) => {
+                let why = String::from_utf8_lossy(why);
+                write!(out, "Failed loading a library of functions: {why}")
+            }
             LoadError::Duplicate(key) => {
                 let key = String::from_utf8_lossy(key);
                 write!(out, "RDB has duplicated key '{key}'")

@@ -15,6 +15,7 @@
 //! memory is asked for before it is taken.
 
 mod checksum;
+pub mod functions;
 mod hashes;
 pub mod image;
 mod lists;

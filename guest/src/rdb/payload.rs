@@ -6,7 +6,7 @@ use super::{Kind, Shapes, Unreadable, VERSION, checksum, value};
 use crate::value::Value;
 
 /// The version and the checksum.
-const FOOTER_BYTES: usize = 10;
+pub(super) const FOOTER_BYTES: usize = 10;
 
 /// Why a payload is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,10 +32,15 @@ pub fn dump(value: &Value, compression: bool) -> Vec<u8> {
         .reserve_exact(value.heap_bytes() + FOOTER_BYTES);
     writer.byte(value::kind(value).byte());
     value::write(&mut writer, value);
+    seal(&mut writer);
+    writer.bytes
+}
+
+/// Adds the footer to a payload.
+pub(super) fn seal(writer: &mut Writer) {
     writer.raw(&VERSION.to_le_bytes());
     let checksum = checksum::of(&writer.bytes);
     writer.raw(&checksum.to_le_bytes());
-    writer.bytes
 }
 
 /// The value that DUMP answered, here or elsewhere.
@@ -53,7 +58,8 @@ pub fn read(payload: &[u8], shapes: &Shapes) -> Result<Value, Unreadable> {
     value::read(&mut reader, kind, shapes)
 }
 
-fn verify(payload: &[u8]) -> Result<(), Refused> {
+/// Whether version and checksum are as they should be.
+pub(super) fn verify(payload: &[u8]) -> Result<(), Refused> {
     let value_bytes = payload
         .len()
         .checked_sub(FOOTER_BYTES)

@@ -126,6 +126,28 @@ impl OwnedArgs {
         self.push(itoa::Buffer::new().format(number).as_bytes());
     }
 
+    /// Forgets all arguments and keeps the room.
+    pub fn clear(&mut self) {
+        self.buffer.clear();
+        self.spans.clear();
+    }
+
+    /// Adds an argument at the end that `write` appends to the bytes. Nothing is added where it
+    /// returns false.
+    pub fn push_with(&mut self, write: impl FnOnce(&mut Vec<u8>) -> bool) -> bool {
+        let start = self.buffer.len();
+        let written = write(&mut self.buffer);
+        if written {
+            self.spans.push(Span {
+                start: start as u32,
+                end: self.buffer.len() as u32,
+            });
+        } else {
+            self.buffer.truncate(start);
+        }
+        written
+    }
+
     /// The arguments as handlers take them.
     pub fn as_args(&self) -> Args<'_> {
         Args {

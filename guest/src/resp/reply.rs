@@ -30,6 +30,13 @@ pub enum Aggregate {
 #[derive(Clone, Copy, Debug)]
 pub struct Mark(usize);
 
+impl Mark {
+    /// A place that the sink numbers itself.
+    pub(crate) fn at(place: usize) -> Self {
+        Mark(place)
+    }
+}
+
 /// Takes one reply, piece by piece.
 pub trait Sink {
     /// Which protocol the reader speaks, for the few replies of another shape in RESP3.

@@ -44,6 +44,9 @@ const QUEUED_BYTES: u64 = 24;
 const WATCHED_BYTES: u64 = 80;
 const LISTED_BYTES: u64 = 24;
 
+/// A prefix that a client is told of the keys of: about two nodes of a tree, whatever its length.
+const PREFIX_BYTES: u64 = 64;
+
 /// After how long the largest reply is forgotten.
 const PEAK_RESET_US: u64 = 5_000_000;
 
@@ -304,6 +307,10 @@ impl Client {
         let queued = self.transaction.as_ref().map_or(0, |queued| queued.len());
         let (oll, omem) = blocks(load.output, buffers.reply_bytes);
         let subscribed: u64 = self.listens_to_each().map(listed_bytes).sum();
+        let prefixes = self
+            .tracking
+            .as_ref()
+            .map_or(0, |tracks| tracks.prefixes.len());
         let held = QUEUED_BYTES * queued as u64 + WATCHED_BYTES * self.watched.len() as u64;
         let query = if size > 0 { size + STRING_OVERHEAD } else { 0 };
         Figures {
@@ -324,7 +331,8 @@ impl Client {
                 + POINTER_BYTES * args
                 + multi_mem as u64
                 + held
-                + subscribed,
+                + subscribed
+                + PREFIX_BYTES * prefixes as u64,
         }
     }
 }

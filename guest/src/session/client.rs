@@ -1,9 +1,11 @@
 //! Clients: what the server knows of each connection.
 
 use super::Connection;
+use super::acl::UserId;
 use super::buffers::Buffers;
 use super::pubsub::{Kind, Subscriptions};
 use super::replica::Replica;
+use super::tracking::Tracks;
 use super::transactions::{DbKey, Transaction};
 use super::waiting::Parked;
 use crate::resp::{Decoder, Protocol};
@@ -91,7 +93,9 @@ pub struct Client {
     pub protocol: Protocol,
     /// The selected database.
     pub db: usize,
-    /// Whether it may run commands while a password is set.
+    /// Who it is.
+    pub user: UserId,
+    /// Whether it has logged in, or did not have to when it connected.
     pub authenticated: bool,
     /// `CLIENT SETNAME`.
     pub name: Vec<u8>,
@@ -109,7 +113,7 @@ pub struct Client {
     pub connected_us: u64,
     /// When it last sent something.
     pub active_us: u64,
-    /// The full name of the last command.
+    /// The full name of the last command, run or refused; `None` if there is no such command.
     pub last_command: Option<&'static str>,
     /// Commands run.
     pub commands: u64,
@@ -117,7 +121,7 @@ pub struct Client {
     pub bytes_in: u64,
     /// Bytes sent.
     pub bytes_out: u64,
-    /// Bytes of the request that runs.
+    /// Bytes of the request that runs: its arguments.
     pub request_bytes: usize,
     /// How many arguments it has.
     pub request_args: usize,
@@ -147,6 +151,8 @@ pub struct Client {
     pub written_offset: u64,
     /// What it listens to.
     pub subscriptions: Option<Box<Subscriptions>>,
+    /// What it is told of keys that it has copies of.
+    pub tracking: Option<Box<Tracks>>,
     /// MONITOR
     pub is_monitor: bool,
     /// What came in and is not run yet.
@@ -164,6 +170,12 @@ impl Client {
     #[inline]
     pub fn hears_messages_only(&self) -> bool {
         self.subscriptions.is_some() && self.protocol == Protocol::Resp2
+    }
+
+    /// True for a replica; to Redis, who monitors is one of a kind.
+    #[inline]
+    pub fn counts_as_replica(&self) -> bool {
+        self.is_monitor || self.is_replica()
     }
 
     /// How many channels, patterns and channels of shards it listens to.
@@ -185,11 +197,14 @@ impl Client {
     pub fn reset(&mut self, authenticated: bool) {
         self.protocol = Protocol::Resp2;
         self.db = 0;
+        self.user = UserId::DEFAULT;
         self.authenticated = authenticated;
         self.name.clear();
         self.no_evict = false;
         self.no_touch = false;
-        self.reply_mode = ReplyMode::On;
+        if self.reply_mode != ReplyMode::SkipThis {
+            self.reply_mode = ReplyMode::On;
+        }
         self.transaction = None;
         self.is_monitor = false;
     }
@@ -198,7 +213,7 @@ impl Client {
 /// All clients, by the number of their connection.
 #[derive(Debug, Default)]
 pub struct Clients {
-    /// Numbers are small; the implicit connection's, the largest of all, comes round to 0.
+    /// Numbers are small; the two largest, which no host gives, come round to 0 and 1.
     slots: Vec<Option<Box<Client>>>,
     last_id: u64,
     len: usize,
@@ -211,23 +226,40 @@ pub struct Clients {
 /// The connection behind `execute`.
 pub const IMPLICIT: Connection = Connection::MAX;
 
+/// A client that is gone while its script runs on. Nothing is sent there.
+pub const ORPHAN: Connection = Connection::MAX - 1;
+
 #[inline]
 fn slot(connection: Connection) -> usize {
-    connection.wrapping_add(1) as usize
+    connection.wrapping_add(2) as usize
 }
 
 impl Clients {
+    /// Gives a client another number.
+    pub fn renumber(&mut self, from: Connection, to: Connection) {
+        if from != to
+            && let Some(client) = self.slots.get_mut(slot(from)).and_then(Option::take)
+            && self.put(to, client).is_some()
+        {
+            self.len -= 1;
+        }
+    }
+
     /// Takes a new client in and gives it its id.
     pub fn insert(&mut self, connection: Connection, mut client: Client) {
         self.last_id += 1;
         client.id = self.last_id;
+        if self.put(connection, Box::new(client)).is_none() {
+            self.len += 1;
+        }
+    }
+
+    fn put(&mut self, connection: Connection, client: Box<Client>) -> Option<Box<Client>> {
         let slot = slot(connection);
         if slot >= self.slots.len() {
             self.slots.resize_with(slot + 1, || None);
         }
-        if self.slots[slot].replace(Box::new(client)).is_none() {
-            self.len += 1;
-        }
+        self.slots[slot].replace(client)
     }
 
     /// The client of a connection.
@@ -292,7 +324,7 @@ impl Clients {
         let slots = self.slots.iter().enumerate();
         slots
             .filter(|(_, client)| client.is_some())
-            .map(|(slot, _)| (slot as u32).wrapping_sub(1))
+            .map(|(slot, _)| (slot as u32).wrapping_sub(2))
             .collect()
     }
 
@@ -312,7 +344,7 @@ impl Clients {
             .slots
             .iter()
             .enumerate()
-            .filter_map(|(slot, client)| Some(((slot as u32).wrapping_sub(1), client.as_deref()?)))
+            .filter_map(|(slot, client)| Some(((slot as u32).wrapping_sub(2), client.as_deref()?)))
             .collect();
         all.sort_unstable_by_key(|(_, client)| client.id);
         all

@@ -1,13 +1,11 @@
 //! CLIENT: ID, GETNAME, SETNAME, SETINFO, INFO, LIST, REPLY, KILL, NO-EVICT, NO-TOUCH, HELP.
 
-use std::fmt::Write as _;
-
+use super::client_info::ClientType;
 use super::connection::is_presentable;
-use super::pubsub::Kind;
-use super::{Call, Client, Connection, ReplyMode, Server, SessionHandler, Transport};
+use super::{Call, Client, Connection, ReplyMode, SessionHandler, UserId};
 use crate::commands::error::{self, CommandError};
 use crate::commands::{Outcome, help, options};
-use crate::resp::{Args, Protocol};
+use crate::resp::Args;
 use crate::value::number::parse_i64;
 
 pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
@@ -111,153 +109,50 @@ fn reply(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
 
 /// CLIENT INFO
 fn info(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
-    let connection = call.connection;
-    if let Some(client) = call.server.clients.get(connection) {
-        let line = describe(call.server, connection, client);
-        call.reply.verbatim("txt", &line);
-    }
+    let mut line = call.server.describe_client(call.connection);
+    line.push(b'\n');
+    call.reply.verbatim("txt", &line);
     Ok(())
 }
 
 /// CLIENT LIST [TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]
 fn list(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
-    let option = args.get(2).map(<[u8]>::to_ascii_lowercase);
-    let mut wanted: Option<Vec<i64>> = None;
-    match (option.as_deref(), args.len()) {
-        (None, _) => {}
-        (Some(b"type"), 4) => {
-            if ClientType::parse(args.at(3))? != ClientType::Normal {
-                wanted = Some(Vec::new());
-            }
+    let option = args.get(2);
+    let server = &*call.server;
+    let all = server.clients.by_id();
+    let listed: Vec<Connection> = match (option, args.len()) {
+        (None, _) => all.iter().map(|(connection, _)| *connection).collect(),
+        (Some(option), 4) if options::is(option, "TYPE") => {
+            let kind = ClientType::parse(args.at(3))?;
+            let fitting = all.iter().filter(|(_, client)| client.kind() == kind);
+            fitting.map(|(connection, _)| *connection).collect()
         }
-        (Some(b"id"), 4..) => {
-            let ids = args
-                .from(3)
-                .iter()
-                .map(|id| parse_i64(id).ok_or(error::INVALID_CLIENT_ID));
-            wanted = Some(ids.collect::<Result<_, _>>()?);
+        (Some(option), 4..) if options::is(option, "ID") => {
+            // In the order asked for, and as often.
+            let mut listed = Vec::new();
+            for id in args.from(3).iter() {
+                let id = parse_i64(id).ok_or(error::INVALID_CLIENT_ID)?;
+                let named = all.iter().find(|(_, client)| client.id as i64 == id);
+                listed.extend(named.map(|(connection, _)| *connection));
+            }
+            listed
         }
         _ => return Err(error::SYNTAX),
-    }
+    };
     let mut lines = Vec::new();
-    for (connection, client) in call.server.clients.by_id() {
-        if wanted
-            .as_ref()
-            .is_none_or(|ids| ids.contains(&(client.id as i64)))
-        {
-            lines.extend_from_slice(&describe(call.server, connection, client));
-        }
+    for connection in listed {
+        lines.append(&mut server.describe_client(connection));
+        lines.push(b'\n');
     }
     call.reply.verbatim("txt", &lines);
     Ok(())
-}
-
-/// A client as one line of fields, in the order of Redis 8.0.
-fn describe(server: &Server, connection: Connection, client: &Client) -> Vec<u8> {
-    let (now_us, figures) = (server.now_us(), server.figures(client));
-    let seconds_since = |since_us: u64| now_us.saturating_sub(since_us) / 1_000_000;
-    let mut flags = String::new();
-    for (on, flag) in [
-        (client.is_monitor, 'O'),
-        (client.is_replica(), 'S'),
-        (client.subscriptions.is_some(), 'P'),
-        (client.transaction.is_some(), 'x'),
-        (client.parked.is_some(), 'b'),
-        (client.is_touched, 'd'),
-        (client.transport == Transport::Unix, 'U'),
-        (client.close_after_reply, 'c'),
-        (client.no_evict, 'e'),
-        (client.no_touch, 'T'),
-    ] {
-        if on {
-            flags.push(flag);
-        }
-    }
-    if flags.is_empty() {
-        flags.push('N');
-    }
-    let mut line = Vec::with_capacity(320);
-    let mut field = |name: &str, value: &dyn std::fmt::Display| {
-        let mut text = String::new();
-        // Writing to a String does not fail.
-        let _ = write!(text, "{name}={value}");
-        if !line.is_empty() {
-            line.push(b' ');
-        }
-        line.extend_from_slice(text.as_bytes());
-    };
-    let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    field("id", &client.id);
-    field("addr", &client.peer);
-    field("laddr", &client.local);
-    field("fd", &connection.wrapping_add(8));
-    field("name", &lossy(&client.name));
-    field("age", &seconds_since(client.connected_us));
-    field("idle", &seconds_since(client.active_us));
-    field("flags", &flags);
-    field("db", &client.db);
-    field("sub", &client.listens_to(Kind::Channel));
-    field("psub", &client.listens_to(Kind::Pattern));
-    field("ssub", &client.listens_to(Kind::Shard));
-    let transaction = client.transaction.as_ref();
-    field(
-        "multi",
-        &transaction.map_or(-1, |queued| queued.len() as i64),
-    );
-    field("watch", &client.watched.len());
-    field("qbuf", &figures.qbuf);
-    field("qbuf-free", &figures.qbuf_free);
-    field("argv-mem", &figures.argv_mem);
-    field("multi-mem", &figures.multi_mem);
-    field("rbs", &figures.rbs);
-    field("rbp", &figures.rbp);
-    field("obl", &figures.obl);
-    field("oll", &figures.oll);
-    field("omem", &figures.omem);
-    field("tot-mem", &figures.tot_mem);
-    field("events", &"r");
-    field("cmd", &client.last_command.unwrap_or("NULL"));
-    field("user", &"default");
-    field("redir", &-1);
-    field(
-        "resp",
-        &if client.protocol == Protocol::Resp3 {
-            3
-        } else {
-            2
-        },
-    );
-    field("lib-name", &lossy(&client.lib_name));
-    field("lib-ver", &lossy(&client.lib_version));
-    field("io-thread", &0);
-    line.push(b'\n');
-    line
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum ClientType {
-    Normal,
-    Master,
-    Replica,
-    PubSub,
-}
-
-impl ClientType {
-    fn parse(name: &[u8]) -> Result<Self, CommandError> {
-        Ok(match name.to_ascii_lowercase().as_slice() {
-            b"normal" => Self::Normal,
-            b"master" => Self::Master,
-            b"slave" | b"replica" => Self::Replica,
-            b"pubsub" => Self::PubSub,
-            _ => return Err(error::unknown_client_type(name)),
-        })
-    }
 }
 
 /// Which clients CLIENT KILL means: those that fit everything given.
 #[derive(Default)]
 struct Filter<'a> {
     id: Option<u64>,
+    user: Option<UserId>,
     peer: Option<&'a [u8]>,
     local: Option<&'a [u8]>,
     kind: Option<ClientType>,
@@ -268,11 +163,12 @@ impl Filter<'_> {
     fn fits(&self, client: &Client, now_us: u64) -> bool {
         let age_s = now_us.saturating_sub(client.connected_us) / 1_000_000;
         self.id.is_none_or(|id| id == client.id)
+            && self.user.is_none_or(|user| user == client.user)
             && self.peer.is_none_or(|peer| peer == client.peer.as_bytes())
             && self
                 .local
                 .is_none_or(|local| local == client.local.as_bytes())
-            && self.kind.is_none_or(|kind| kind == ClientType::Normal)
+            && self.kind.is_none_or(|kind| kind == client.kind())
             && self.max_age_s.is_none_or(|max| age_s >= max)
     }
 }
@@ -306,8 +202,10 @@ fn kill(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
                 b"type" => filter.kind = Some(ClientType::parse(value)?),
                 b"addr" => filter.peer = Some(value),
                 b"laddr" => filter.local = Some(value),
-                b"user" if value == b"default" => {}
-                b"user" => return Err(error::no_such_user(value)),
+                b"user" => {
+                    let user = call.server.acl.find(value);
+                    filter.user = Some(user.ok_or_else(|| error::no_such_user(value))?);
+                }
                 b"skipme" => match value.to_ascii_lowercase().as_slice() {
                     b"yes" => skip_self = true,
                     b"no" => skip_self = false,
@@ -345,6 +243,9 @@ fn kill(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
 
 /// CLIENT UNBLOCK client-id [TIMEOUT | ERROR]
 fn unblock(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+    if args.len() > 4 {
+        return Err(error::unknown_subcommand_or_arity(args.at(1), "client"));
+    }
     let error = match args.get(3) {
         None => None,
         Some(reason) if options::is(reason, "TIMEOUT") => None,

@@ -124,6 +124,30 @@ impl Server {
         checked
     }
 
+    /// The slot of the keys of a command that a script calls, if it may use them together.
+    pub(super) fn slot_in_script(
+        &self,
+        spec: &'static CommandSpec,
+        args: Args<'_>,
+    ) -> Result<Option<u16>, error::CommandError> {
+        let Some(cluster) = &self.cluster else {
+            return Ok(None);
+        };
+        let slot = slot_of(cluster, None, spec, args)
+            .and_then(|slot| serves(cluster, &self.config, slot, spec.flags, false).map(|()| slot));
+        slot.map_err(|refused| {
+            if refused == error::CROSS_SLOT {
+                error::cross_slot_command(spec.name)
+            } else if refused == error::SLOT_NOT_SERVED {
+                error::SLOT_NOT_SERVED_IN_SCRIPT
+            } else if refused == error::CLUSTER_READ_ONLY {
+                error::CLUSTER_READ_ONLY_IN_SCRIPT
+            } else {
+                error::CLUSTER_DOWN_IN_SCRIPT
+            }
+        })
+    }
+
     /// How many keys there are in a slot.
     fn keys_in_slot(&self, slot: u16) -> impl Iterator<Item = &[u8]> {
         self.keyspace

@@ -349,14 +349,7 @@ fn getkeysandflags(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
 
 /// The keys of the request that follows COMMAND GETKEYS.
 fn keys_of_request(request: Args<'_>) -> Result<Vec<KeyRef>, error::CommandError> {
-    let command = table::lookup(request.at(0)).filter(|spec| handlers::is_built(spec));
-    let spec = match (command, request.get(1)) {
-        (Some(command), Some(sub)) if command.has_subcommands() => command
-            .subcommand(sub)
-            .filter(|sub| handlers::is_built(sub)),
-        (command, _) => command,
-    };
-    let spec = spec.ok_or(error::INVALID_COMMAND)?;
+    let spec = handlers::named_by(request).ok_or(error::INVALID_COMMAND)?;
     // In this order: a command without keys is told so whatever its arguments.
     if !spec.has_keys() {
         return Err(error::NO_KEY_ARGUMENTS);

@@ -1,7 +1,7 @@
 //! CONFIG: GET, SET, RESETSTAT, REWRITE, HELP. The parameters themselves are `crate::config`'s;
 //! here is what follows from a change.
 
-use super::{Call, SessionHandler, Transport};
+use super::{Call, Connection, Server, SessionHandler, Transport};
 use crate::commands::{CommandError, Outcome, error, help};
 use crate::config::Protected;
 use crate::resp::Args;
@@ -14,18 +14,17 @@ pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
     ("config|set", set),
 ];
 
-impl Call<'_> {
+impl Server {
     /// True if a parameter like `enable-debug-command` lets this client do what it guards.
-    pub(super) fn is_allowed(&mut self, guard: Protected) -> bool {
+    pub(super) fn is_allowed(&self, connection: Connection, guard: Protected) -> bool {
         match guard {
             Protected::No => false,
             Protected::Yes => true,
-            Protected::Local => {
-                let client = self.client();
+            Protected::Local => self.clients.get(connection).is_some_and(|client| {
                 client.transport == Transport::Unix
                     || client.peer.starts_with("127.")
                     || client.peer.starts_with("[::1]:")
-            }
+            }),
         }
     }
 }
@@ -52,23 +51,29 @@ fn set(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     let names = args.from(2).iter().step_by(2);
     let values = args.from(3).iter().step_by(2);
     let given: Vec<(&[u8], &[u8])> = names.zip(values).collect();
-    let trusted = call.is_allowed(call.server.config.enable_protected_configs);
-    let changes = call
-        .server
+    let server = &mut *call.server;
+    let trusted = server.is_allowed(call.connection, server.config.enable_protected_configs);
+    let changes = server
         .config
         .set(&given, trusted)
         .map_err(CommandError::worded)?;
     for name in changes.names().iter().filter(|name| HOST.contains(name)) {
-        let value = call.server.config.get(name).unwrap_or_default();
+        let value = server.config.get(name).unwrap_or_default();
         let value = String::from_utf8_lossy(&value).into_owned();
-        call.server.settings.push(((*name).to_owned(), value));
+        server.settings.push(((*name).to_owned(), value));
     }
     if changes.has("timeout") {
         // Whoever has been silent for too long already is found at the next step.
-        call.server.idle_check_us = call.server.now_us();
+        server.idle_check_us = server.now_us();
     }
     if changes.has("notify-keyspace-events") {
-        call.server.listen_to_events();
+        server.listen_to_events();
+    }
+    if changes.has("requirepass") {
+        server.acl.set_default_password(&server.config.requirepass);
+    }
+    if changes.has("tracking-table-max-keys") {
+        server.limit_tracking();
     }
     let accesses = [
         "maxmemory-policy",
@@ -77,20 +82,20 @@ fn set(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
         "max-keys",
     ];
     if accesses.iter().any(|name| changes.has(name)) {
-        call.server.remember_accesses();
+        server.remember_accesses();
     }
     if changes.has("lazyfree-lazy-expire") || changes.has("lazyfree-lazy-eviction") {
-        call.server.name_removals();
+        server.name_removals();
     }
     if changes.has("maxmemory") || changes.has("max-keys") {
         // Once this is answered: as much as goes at once, and the rest in the steps that follow.
-        call.server.eviction.is_under_way = call.server.has_limits();
+        server.eviction.is_under_way = server.has_limits();
     }
     if changes.has("slowlog-max-len") || changes.has("slowlog-log-slower-than") {
-        call.server.shorten_slowlog();
+        server.shorten_slowlog();
     }
     if changes.has("maxmemory-clients") {
-        call.server.recount_all();
+        server.recount_all();
     }
     call.reply.ok();
     Ok(())

@@ -1,6 +1,7 @@
 //! AUTH, ECHO, HELLO, PING, QUIT, RESET, SELECT: a connection's own state.
 
-use super::{Call, REDIS_VERSION, SessionHandler, modules};
+use super::acl::{Context, Refusal};
+use super::{Call, REDIS_VERSION, SessionHandler, UserId, modules};
 use crate::commands::error;
 use crate::commands::{Outcome, options};
 use crate::resp::{Args, Protocol};
@@ -19,7 +20,7 @@ pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
 fn auth(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     let (user, password) = match args.len() {
         2 => {
-            if call.server.config.requirepass.is_empty() {
+            if call.server.acl.get(UserId::DEFAULT).needs_no_password {
                 return Err(error::NO_PASSWORD_SET);
             }
             (&b"default"[..], args.at(1))
@@ -27,29 +28,30 @@ fn auth(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
         3 => (args.at(1), args.at(2)),
         _ => return Err(error::SYNTAX),
     };
-    authenticate(call, user, password)?;
+    log_in(call, args.at(0), user, password)?;
     call.reply.ok();
     Ok(())
 }
 
-fn authenticate(call: &mut Call<'_>, user: &[u8], password: &[u8]) -> Outcome {
-    let required = &call.server.config.requirepass;
-    // A user without a password takes any.
-    if user != b"default" || !(required.is_empty() || same_in_constant_time(required, password)) {
-        call.server.stats.denied_auth();
+/// Makes the client a user, or logs under the command's name that it tried.
+fn log_in(call: &mut Call<'_>, command: &[u8], name: &[u8], password: &[u8]) -> Outcome {
+    let acl = &call.server.acl;
+    let user = acl.find(name).filter(|id| acl.get(*id).accepts(password));
+    let client = call.client();
+    let Some(user) = user else {
+        let context = if client.transaction.is_some() {
+            Context::Transaction
+        } else {
+            Context::TopLevel
+        };
+        let connection = call.connection;
+        call.server
+            .log_refusal(connection, Refusal::Auth, context, command, name);
         return Err(error::WRONG_PASS);
-    }
-    call.client().authenticated = true;
+    };
+    client.user = user;
+    client.authenticated = true;
     Ok(())
-}
-
-/// How long it takes tells nothing about where the first difference is.
-fn same_in_constant_time(secret: &[u8], guess: &[u8]) -> bool {
-    let mut differs = secret.len() ^ guess.len();
-    for (at, byte) in guess.iter().enumerate() {
-        differs |= usize::from(byte ^ secret.get(at % secret.len()).unwrap_or(&0));
-    }
-    differs == 0
 }
 
 /// ECHO message
@@ -93,9 +95,10 @@ fn hello(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
         }
     }
     if let Some((user, password)) = credentials {
-        authenticate(call, user, password)?;
+        log_in(call, args.at(0), user, password)?;
     }
-    if !call.server.may_run_commands(call.connection) {
+    // Unlike other commands, it is not enough here that nobody has to log in by now.
+    if !call.client().authenticated {
         return Err(error::HELLO_WITHOUT_AUTH);
     }
     if let Some(name) = name {
@@ -136,9 +139,11 @@ fn hello(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
-/// True for a client's name or library: printable, without blanks.
+/// True for a client's name or library: printable, without blanks, as far as C sees it.
 pub(super) fn is_presentable(text: &[u8]) -> bool {
-    text.iter().all(|byte| (b'!'..=b'~').contains(byte))
+    options::c_text(text)
+        .iter()
+        .all(|byte| (b'!'..=b'~').contains(byte))
 }
 
 /// PING [message]
@@ -167,7 +172,8 @@ fn quit(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
 
 /// RESET
 fn reset(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
-    let (open, connection) = (call.server.config.requirepass.is_empty(), call.connection);
+    let (open, connection) = (call.server.acl.is_open(), call.connection);
+    call.server.stop_tracking(connection);
     call.server.forget_watches(connection);
     call.server.forget_subscriptions(connection);
     call.server.monitors.retain(|other| *other != connection);

@@ -19,9 +19,6 @@ pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[("debug", debug)];
 
 /// DEBUG subcommand [argument ...]
 fn debug(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
-    if !call.is_allowed(call.server.config.enable_debug_command) {
-        return Err(error::DEBUG_NOT_ALLOWED);
-    }
     let name = options::c_text(args.at(1));
     match (name.to_ascii_lowercase().as_slice(), args.len()) {
         (b"change-repl-id", 2) => change_repl_id(call),
@@ -97,7 +94,7 @@ fn object(call: &mut Call<'_>, key: &[u8]) -> Outcome {
     let db = call.client().db;
     let server = &mut *call.server;
     let now_s = server.keyspace.now_ms() / 1000;
-    let Some(entry) = server.keyspace.peek(db, key) else {
+    let Some(entry) = server.keyspace.kept(db, key) else {
         return Err(error::NO_SUCH_KEY);
     };
     let value = entry.value();
@@ -331,7 +328,7 @@ fn set_active_expire(call: &mut Call<'_>, on: &[u8]) -> Outcome {
 
 /// DEBUG SET-DISABLE-DENY-SCRIPTS 0 | 1
 fn set_disable_deny_scripts(call: &mut Call<'_>, on: &[u8]) -> Outcome {
-    call.server.scripts_may_call_all = leading_number(on) as i64 != 0;
+    call.server.scripts.may_call_all = leading_number(on) as i64 != 0;
     call.reply.ok();
     Ok(())
 }

@@ -1,10 +1,11 @@
 //! What follows a command for others: keyspace events are published, watched keys are touched, who
 //! waits is found. Reads the journal that the guards wrote. Knows no command.
 
-use super::{Caller, Connection, Output, Server};
+use super::{Caller, Connection, ORPHAN, Output, Server};
+use crate::commands::options;
 use crate::commands::table::{CommandSpec, Flags};
 use crate::config::KeyspaceEvents;
-use crate::keyspace::{Event, EventClass};
+use crate::keyspace::{Cause, Change, Event, EventClass};
 use crate::resp::Args;
 
 /// Letters of `notify-keyspace-events` and the classes they stand for.
@@ -60,10 +61,18 @@ impl Server {
             self.feed_monitors(connection, caller, spec, args);
         }
         self.read_journal(Some(connection));
+        if matches!(spec.name, "flushall" | "flushdb") && caller == Caller::Client {
+            let option = args.get(1);
+            let lazily = self.config.lazyfree_lazy_user_flush;
+            if !option.map_or(lazily, |option| options::is(option, "ASYNC")) {
+                // To Redis this is a command that waits until all is freed, and is answered then.
+                self.mail.comes_before_the_reply();
+            }
+        }
     }
 
-    /// Reads what the guards have written since the last time.
-    pub(super) fn read_journal(&mut self, _by: Option<Connection>) {
+    /// Reads what the guards have written since the last time; `by` is the client whose command made the changes.
+    pub(super) fn read_journal(&mut self, by: Option<Connection>) {
         let journal = &mut self.keyspace.journal;
         if journal.is_empty() {
             return;
@@ -72,13 +81,18 @@ impl Server {
         let events = std::mem::take(&mut journal.events);
         let changes = std::mem::take(&mut journal.changes);
         let stirred = std::mem::take(&mut journal.stirred);
-        journal.flushed = false;
-        for event in &events {
-            self.publish_event(event);
+        if std::mem::take(&mut journal.flushed) {
+            self.invalidate_all();
         }
-        for (db, key) in &changes {
+        for Change { db, key, cause } in &changes {
             self.touch_watched(*db, key);
             self.waiters.changed(*db, key);
+            if *cause != Cause::Database {
+                self.invalidate(key, *cause, by);
+            }
+        }
+        for event in &events {
+            self.publish_event(event);
         }
         for (db, key) in &stirred {
             self.waiters.changed(*db, key);
@@ -109,6 +123,8 @@ impl Server {
             self.settle_mail(out);
             if !self.unblocked.is_empty() {
                 self.answer_unblocked(out);
+            } else if self.tracking.is_too_large() {
+                self.shrink_tracking();
             } else if self.waiters.has_ready() {
                 self.serve_ready(out);
             } else if self.is_pause_over() {
@@ -152,12 +168,18 @@ impl Server {
         if self.clients.get(connection).is_none() {
             return false;
         }
-        self.unpark(connection);
         self.forget_watches(connection);
         self.forget_subscriptions(connection);
+        self.forget_tracking(connection);
         self.monitors.retain(|other| *other != connection);
-        let is_gone = self.clients.remove(connection).is_some();
         self.forget_replica(connection);
-        is_gone
+        if self.running_script_of() == Some(connection) {
+            // It runs on for nobody: what it does is done as a whole.
+            self.clients.renumber(connection, ORPHAN);
+            self.hand_script_over(ORPHAN);
+            return true;
+        }
+        self.unpark(connection);
+        self.clients.remove(connection).is_some()
     }
 }

@@ -103,6 +103,11 @@ impl Server {
         own as u64 + crate::memory::held_elsewhere(self.clients.unsent_bytes())
     }
 
+    /// True if there was no room left when the command that runs began.
+    pub(super) fn is_short_of_memory(&self) -> bool {
+        self.lacks_memory && self.has_limits()
+    }
+
     /// True if there is a limit to be kept.
     #[inline]
     pub(super) fn has_limits(&self) -> bool {
@@ -132,6 +137,7 @@ impl Server {
         // What went is told of before the command that it made room for.
         self.propagate_singly();
         self.read_journal(None);
+        self.mail.comes_before_the_reply();
         room
     }
 

@@ -26,7 +26,7 @@ impl Server {
     /// True if the client has said who it is, or nobody has to.
     #[inline]
     pub fn may_run_commands(&self, connection: Connection) -> bool {
-        self.config.requirepass.is_empty()
+        self.acl.is_open()
             || self
                 .clients
                 .get(connection)
@@ -80,7 +80,7 @@ fn submit(
     wire: &mut Wire,
     start: usize,
 ) {
-    if server.pause.is_some() && server.must_be_put_off(connection, command) {
+    if server.pause.is_some() && server.must_be_put_off(connection, command, args) {
         server.park(connection, Parked::new(command, args, Why::Postponed));
         return;
     }
@@ -92,16 +92,34 @@ fn submit(
         wire.simple("QUEUED");
         return;
     }
-    client.last_command = Some(command.spec.name);
     client.commands += 1;
-    client.request_bytes = args.bytes();
-    client.request_args = args.len();
     client.buffers.requested(client.request_bytes);
     match execute(server, connection, Caller::Client, command, args, wire) {
-        Ok(None) => {}
-        Ok(Some(wait)) => server.park(connection, Parked::new(command, args, Why::Keys(*wait))),
+        Ok(Done::Answered) => {}
+        Ok(Done::Waits(wait)) => {
+            server.park(connection, Parked::new(command, args, Why::Keys(*wait)));
+        }
+        Ok(Done::RunsOn) => {
+            let parked = Parked::new(command, args, Why::RunsOn);
+            hold(server, connection, parked, wire, start);
+        }
         Err(failed) => answer_error(server, &failed, wire, start),
     }
+}
+
+/// Parks a command whose script runs on. What is answered by now is kept until there is the rest.
+#[cold]
+fn hold(
+    server: &mut Server,
+    connection: Connection,
+    parked: Parked,
+    wire: &mut Wire,
+    start: usize,
+) {
+    server.park(connection, parked);
+    let client = server.clients.current(connection);
+    client.held_reply = wire.since(start).to_vec();
+    wire.truncate(start);
 }
 
 /// Runs a parked command again. True if it is answered now, false if it waits on.
@@ -114,18 +132,33 @@ pub fn run_again(
     let start = wire.len();
     let args = parked.args.as_args();
     if matches!(parked.why, Why::Postponed) {
-        // It has not run at all yet. What it was admitted to may have changed meanwhile.
+        // It has not run at all yet.
         run(server, connection, args, wire);
-        return server
-            .clients
-            .get(connection)
-            .is_none_or(|client| client.parked.is_none());
+        let Some(client) = server.clients.get_mut(connection) else {
+            return true;
+        };
+        (client.request_bytes, client.request_args) = (0, 0);
+        return client.parked.is_none();
+    }
+    let Command { spec, .. } = parked.command;
+    if matches!(parked.why, Why::RunsOn) {
+        let client = server.clients.current(connection);
+        wire.raw(&std::mem::take(&mut client.held_reply));
+    } else if let Err(refused) = check_again(server, connection, spec, args) {
+        server.stats.rejected(spec.id);
+        answer_error(server, &refused, wire, start);
+        finish(server, connection, wire, start);
+        return true;
     }
     let again = Caller::Woken;
     match execute(server, connection, again, parked.command, args, wire) {
-        Ok(None) => {}
-        Ok(Some(wait)) => {
+        Ok(Done::Answered) => {}
+        Ok(Done::Waits(wait)) => {
             server.park_again(connection, parked, *wait);
+            return false;
+        }
+        Ok(Done::RunsOn) => {
+            hold(server, connection, parked, wire, start);
             return false;
         }
         Err(failed) => answer_error(server, &failed, wire, start),
@@ -147,6 +180,9 @@ pub fn finish(server: &mut Server, connection: Connection, wire: &mut Wire, star
     let Some(client) = server.clients.get_mut(connection) else {
         return;
     };
+    if client.parked.is_some() {
+        return;
+    }
     if wire.overflowed() {
         // Half a reply is of no use to anybody.
         wire.truncate(start);
@@ -157,6 +193,10 @@ pub fn finish(server: &mut Server, connection: Connection, wire: &mut Wire, star
         server.close(connection, false);
         return;
     }
+    if client.parked.is_some() {
+        // Not answered yet.
+        return;
+    }
     if client.is_replica() && wire.len() > start {
         // It is no reply that it waits for.
         wire.truncate(start);
@@ -165,6 +205,9 @@ pub fn finish(server: &mut Server, connection: Connection, wire: &mut Wire, star
     }
     if client.reply_mode != ReplyMode::On {
         keep_quiet(client, start, wire);
+    }
+    if client.tracking.is_some() {
+        forget_caching(client);
     }
     if client.close_after_reply {
         server.close(connection, true);
@@ -183,7 +226,15 @@ const ATTACK: &str = "Possible SECURITY ATTACK detected. It looks like somebody 
 /// The command that is asked for, with as many arguments as it takes. One without a handler is not
 /// known.
 #[inline]
-pub fn find(server: &mut Server, args: Args<'_>) -> Result<Command, CommandError> {
+fn find(
+    server: &mut Server,
+    connection: Connection,
+    args: Args<'_>,
+) -> Result<Command, CommandError> {
+    let client = server.clients.current(connection);
+    client.request_bytes = args.bytes();
+    client.request_args = args.len();
+    client.last_command = None;
     let name = args.at(0);
     let Some(mut spec) = table::lookup(name) else {
         return Err(error::unknown_command(name, args.from(1).iter()));
@@ -191,6 +242,7 @@ pub fn find(server: &mut Server, args: Args<'_>) -> Result<Command, CommandError
     if spec.has_subcommands() {
         spec = find_subcommand(spec, args)?;
     }
+    client.last_command = Some(spec.name);
     match handlers::of(spec) {
         Some(handler) if spec.arity_fits(args.len()) => Ok(Command { spec, handler }),
         None if !handlers::is_built(spec) => Err(error::unknown_command(name, args.from(1).iter())),
@@ -217,9 +269,6 @@ fn find_subcommand(
         .ok_or_else(|| error::unknown_subcommand(name, command.name))
 }
 
-/// What a replica has no business with.
-const KEYSPACE: [Flags; 3] = [Flags::WRITE, Flags::READONLY, Flags::MAY_REPLICATE];
-
 /// Whether this client may run this command now.
 #[inline]
 fn admit(
@@ -227,49 +276,99 @@ fn admit(
     connection: Connection,
     args: Args<'_>,
 ) -> Result<Command, CommandError> {
-    let command = find(server, args)?;
-    check(server, connection, command.spec, args)
-        .inspect_err(|_| server.stats.rejected(command.spec.id))?;
-    Ok(command)
+    let command = find(server, connection, args)?;
+    let spec = command.spec;
+    if spec.flags.contains(Flags::PROTECTED) {
+        check_protected(server, connection, spec)?;
+    }
+    match check(server, connection, spec, args) {
+        Ok(()) => Ok(command),
+        Err(refused) => {
+            server.stats.rejected(spec.id);
+            Err(refused)
+        }
+    }
 }
 
-#[inline]
+/// DEBUG and MODULE are only for who is trusted.
+#[cold]
+fn check_protected(
+    server: &mut Server,
+    connection: Connection,
+    spec: &'static CommandSpec,
+) -> Outcome {
+    let (guard, refused) = if spec.name == "debug" {
+        (server.config.enable_debug_command, error::DEBUG_NOT_ALLOWED)
+    } else {
+        (
+            server.config.enable_module_command,
+            error::MODULE_NOT_ALLOWED,
+        )
+    };
+    if server.is_allowed(connection, guard) {
+        Ok(())
+    } else {
+        server.stats.rejected(spec.id);
+        Err(refused)
+    }
+}
+
+// Two places call it, but one of them hardly ever.
+#[inline(always)]
 fn check(
     server: &mut Server,
     connection: Connection,
     spec: &'static CommandSpec,
     args: Args<'_>,
 ) -> Outcome {
-    if !server.may_run_commands(connection) && !spec.flags.contains(Flags::NO_AUTH) {
+    let client = server.clients.current(connection);
+    let may_run_commands = client.authenticated || server.acl.is_open();
+    if !may_run_commands && !spec.flags.contains(Flags::NO_AUTH) {
         return Err(error::NO_AUTH);
     }
-    let client = server.clients.current(connection);
-    let (db, is_confined) = (client.db, client.hears_messages_only());
-    let is_replica = client.is_replica();
+    let (db, user, is_confined) = (client.db, client.user, client.hears_messages_only());
+    let is_follower = client.counts_as_replica();
     if client.transaction.is_some() {
         check_in_transaction(spec)?;
+    }
+    if !server.acl.is_unrestricted(user) {
+        server.check_permission(connection, Caller::Client, spec, args)?;
     }
     if server.cluster.is_some() {
         server.check_slots(connection, spec, args)?;
     }
-    check_memory(server, connection, db, spec, args)?;
-    if server.config.min_replicas_to_write > 0 && !server.has_enough_replicas() {
-        let queued = server.flags_of_exec(connection, spec);
-        if queued.unwrap_or(spec.flags).contains(Flags::WRITE) {
-            return Err(error::NOT_ENOUGH_REPLICAS);
-        }
+    let flags = server.flags_of(spec, args);
+    check_memory(server, connection, db, spec, flags, args)?;
+    if server.config.min_replicas_to_write > 0 {
+        server.check_replicas(connection, spec, flags)?;
     }
     if server.master.is_some() {
-        let queued = server.flags_of_exec(connection, spec);
-        server.check_replica(queued.unwrap_or(spec.flags))?;
+        server.check_read_only(connection, spec, flags)?;
     }
     if is_confined && !spec.flags.contains(Flags::RUNS_WHILE_SUBSCRIBED) {
         return Err(error::only_while_subscribed(spec.name));
     }
-    if is_replica && KEYSPACE.iter().any(|flag| spec.flags.contains(*flag)) {
-        return Err(error::REPLICA_IN_KEYSPACE);
+    if server.master.is_some() {
+        server.check_stale(connection, spec, flags)?;
     }
-    Ok(())
+    if is_follower {
+        server.check_follower(connection, spec, flags)?;
+    }
+    match server.scripts.busy() {
+        Some(busy) if !spec.flags.contains(Flags::ALLOW_BUSY) => Err(busy),
+        _ => Ok(()),
+    }
+}
+
+/// What a client was admitted to may have changed while it waited.
+#[cold]
+fn check_again(
+    server: &mut Server,
+    connection: Connection,
+    spec: &'static CommandSpec,
+    args: Args<'_>,
+) -> Outcome {
+    check(server, connection, spec, args)
 }
 
 #[cold]
@@ -287,15 +386,16 @@ fn check_memory(
     connection: Connection,
     db: usize,
     spec: &'static CommandSpec,
+    flags: Flags,
     args: Args<'_>,
 ) -> Outcome {
-    let needs_memory = spec.flags.contains(Flags::DENYOOM);
+    let needs_memory = flags.contains(Flags::DENYOOM);
     let growth = if needs_memory {
         args.bytes() + server.keyspace.index_growth(db, args.len())
     } else {
         0
     };
-    if server.has_limits() {
+    if server.has_limits() && !server.scripts.run_on() {
         let lacking = server.make_room(growth) == Room::Lacking;
         server.lacks_memory = lacking;
         if lacking && (needs_memory || server.exec_needs_memory(connection, spec)) {
@@ -308,6 +408,17 @@ fn check_memory(
     Ok(())
 }
 
+/// How far a command came.
+#[derive(Debug)]
+pub enum Done {
+    /// Its reply is written.
+    Answered,
+    /// It has to wait, and wrote nothing.
+    Waits(Box<Wait>),
+    /// A script of it runs on; it is to be run again.
+    RunsOn,
+}
+
 /// Executes a command that may run and writes its reply. What it has to wait for, if it has, is for
 /// the caller to see to; a transaction or a script is never told to wait.
 #[inline]
@@ -318,16 +429,20 @@ pub fn execute(
     command: Command,
     args: Args<'_>,
     reply: &mut dyn Sink,
-) -> Result<Option<Box<Wait>>, CommandError> {
+) -> Result<Done, CommandError> {
     let Command { spec, handler } = command;
     let client = server.clients.current(connection);
     let db = client.db;
     let may_wait = matches!(caller, Caller::Client | Caller::Woken) && client.may_wait();
     let touching = !client.no_touch || spec.name == "touch";
+    let tracks = client.tracking.is_some();
+    let user = client.user;
+    let reads_every_key =
+        server.acl.is_unrestricted(user) || server.reads_every_key(user, spec, args);
     let before_us = server.elapsed_us;
     let is_followed = server.keyspace.journal.propagation.is_followed();
     let dirty = server.keyspace.journal.dirty;
-    let (outcome, wait) = match handler {
+    let (outcome, done) = match handler {
         Handler::Data(run) => {
             server.keyspace.set_touching(touching);
             let mut context = Context {
@@ -337,10 +452,12 @@ pub fn execute(
                 config: &server.config,
                 rng: &mut server.rng,
                 may_wait,
+                in_script: caller == Caller::Script,
+                reads_every_key,
                 wait: None,
             };
             let outcome = run(&mut context, args);
-            (outcome, context.wait)
+            (outcome, context.wait.map_or(Done::Answered, Done::Waits))
         }
         Handler::Session(run) => {
             let mut call = Call {
@@ -351,12 +468,18 @@ pub fn execute(
                 spec,
                 may_wait,
                 wait: None,
+                runs_on: false,
             };
             let outcome = run(&mut call, args);
-            (outcome, call.wait)
+            let done = match call.wait {
+                Some(wait) => Done::Waits(wait),
+                None if call.runs_on => return Ok(Done::RunsOn),
+                None => Done::Answered,
+            };
+            (outcome, done)
         }
     };
-    if wait.is_none() {
+    if matches!(done, Done::Answered) {
         // Counted once it has run: INFO does not count itself.
         let duration_us = server.elapsed_us - before_us;
         server.ran(connection, caller, spec, args, duration_us);
@@ -372,7 +495,21 @@ pub fn execute(
     if server.is_observed() {
         server.after_command(connection, caller, spec, args);
     }
-    outcome.map(|()| wait)
+    if tracks {
+        server.remember_keys(connection, spec, args);
+    }
+    outcome.map(|()| done)
+}
+
+/// `CLIENT CACHING` is for the next command, or the next transaction.
+fn forget_caching(client: &mut Client) {
+    let is_client = |name: &str| name.starts_with("client|");
+    if client.transaction.is_none()
+        && !client.last_command.is_some_and(is_client)
+        && let Some(tracks) = &mut client.tracking
+    {
+        tracks.caching = false;
+    }
 }
 
 impl Server {

@@ -2,15 +2,16 @@
 //! not built, and answers as an unknown command does.
 
 use super::{
-    SessionHandler, append_only, client_command, cluster, command, config, connection, debug, info,
-    latency, lolwut, memory_command, modules, monitor, pause, persistence, pubsub, replica,
-    replication, shutdown, slowlog, transactions,
+    SessionHandler, acl, append_only, client_command, cluster, command, config, connection, debug,
+    info, latency, lolwut, memory_command, modules, monitor, pause, persistence, pubsub, replica,
+    replication, scripting, shutdown, slowlog, tracking, transactions,
 };
-use crate::commands::table::{COMMANDS, COUNT, CommandSpec};
+use crate::commands::table::{self, COMMANDS, COUNT, CommandSpec};
 use crate::commands::{
     DataHandler, bitmaps, databases, dump, generic, geo, hashes, hyperloglog, lcs, lists, sets,
     sort, sorted_sets, streams, strings,
 };
+use crate::resp::Args;
 
 /// Runs one command.
 #[derive(Clone, Copy)]
@@ -38,6 +39,7 @@ static HANDLERS: [Option<Handler>; COUNT] = {
     data(&mut table, streams::HANDLERS);
     data(&mut table, sort::HANDLERS);
     data(&mut table, dump::HANDLERS);
+    session(&mut table, acl::HANDLERS);
     session(&mut table, append_only::HANDLERS);
     session(&mut table, connection::HANDLERS);
     session(&mut table, client_command::HANDLERS);
@@ -54,11 +56,14 @@ static HANDLERS: [Option<Handler>; COUNT] = {
     session(&mut table, pubsub::HANDLERS);
     session(&mut table, replica::HANDLERS);
     session(&mut table, replication::HANDLERS);
+    session(&mut table, tracking::HANDLERS);
     session(&mut table, transactions::HANDLERS);
     session(&mut table, memory_command::HANDLERS);
     session(&mut table, shutdown::HANDLERS);
     session(&mut table, slowlog::HANDLERS);
     session(&mut table, persistence::HANDLERS);
+    session(&mut table, scripting::HANDLERS[0]);
+    session(&mut table, scripting::HANDLERS[1]);
     table
 };
 
@@ -71,6 +76,17 @@ pub fn of(spec: &CommandSpec) -> Option<Handler> {
 /// True if the command, or one of its subcommands, has a handler.
 pub fn is_built(spec: &CommandSpec) -> bool {
     of(spec).is_some() || spec.subcommands.iter().any(|sub| of(sub).is_some())
+}
+
+/// The command that a request names, its subcommand where it has some; only what is built.
+pub fn named_by(request: Args<'_>) -> Option<&'static CommandSpec> {
+    let command = table::lookup(request.at(0)).filter(|spec| is_built(spec))?;
+    match request.get(1) {
+        Some(sub) if command.has_subcommands() => {
+            command.subcommand(sub).filter(|sub| is_built(sub))
+        }
+        _ => Some(command),
+    }
 }
 
 const fn data(table: &mut [Option<Handler>; COUNT], handlers: &[(&str, DataHandler)]) {

@@ -163,7 +163,7 @@ fn clients(server: &Server, page: &mut Page) {
     let count = |fits: fn(&Client) -> bool| all.iter().filter(|(_, client)| fits(client)).count();
     let waiters = &server.waiters;
     page.field("blocked_clients", waiters.len());
-    page.field("tracking_clients", 0);
+    page.field("tracking_clients", server.tracking.clients());
     page.field(
         "pubsub_clients",
         count(|client| client.subscriptions.is_some()),
@@ -206,19 +206,24 @@ fn memory(server: &Server, page: &mut Page) {
         "total_system_memory",
         server.keyspace.memory_ceiling() as u64,
     );
-    page.field("used_memory_lua", 0);
-    page.field("used_memory_vm_eval", 0);
-    page.field("used_memory_lua_human", "0B");
-    page.zeros(&[
-        "used_memory_scripts_eval",
-        "number_of_cached_scripts",
-        "number_of_functions",
-        "number_of_libraries",
-        "used_memory_vm_functions",
-    ]);
-    page.bytes("used_memory_vm_total", 0);
-    page.field("used_memory_functions", 0);
-    page.bytes("used_memory_scripts", 0);
+    let scripts = server.scripts.figures();
+    page.bytes("used_memory_lua", scripts.machine_bytes);
+    let function_bytes = scripts.function_bytes.min(scripts.machine_bytes);
+    page.field(
+        "used_memory_vm_eval",
+        scripts.machine_bytes - function_bytes,
+    );
+    page.field("used_memory_scripts_eval", scripts.script_bytes);
+    page.field("number_of_cached_scripts", scripts.scripts);
+    page.field("number_of_functions", scripts.functions);
+    page.field("number_of_libraries", scripts.libraries);
+    page.field("used_memory_vm_functions", function_bytes);
+    page.bytes("used_memory_vm_total", scripts.machine_bytes);
+    page.field("used_memory_functions", scripts.library_bytes);
+    page.bytes(
+        "used_memory_scripts",
+        scripts.script_bytes + scripts.library_bytes,
+    );
     page.bytes("maxmemory", server.config.maxmemory);
     page.field("maxmemory_policy", server.config.maxmemory_policy.name());
     let slack = figures.slack();
@@ -347,7 +352,7 @@ fn stats(server: &Server, page: &mut Page) {
     let (over_ms, over_now_ms) = server.eviction.over_ms(server.now_us());
     page.field("evicted_keys", keys.evicted);
     page.field("evicted_clients", stats.evicted_clients);
-    page.field("evicted_scripts", 0);
+    page.field("evicted_scripts", server.scripts.figures().evicted);
     page.field("total_eviction_exceeded_time", over_ms);
     page.field("current_eviction_exceeded_time", over_now_ms);
     page.field("keyspace_hits", keys.hits);
@@ -366,11 +371,11 @@ fn stats(server: &Server, page: &mut Page) {
         "active_defrag_key_misses",
         "total_active_defrag_time",
         "current_active_defrag_time",
-        "tracking_total_keys",
-        "tracking_total_items",
-        "tracking_total_prefixes",
-        "unexpected_error_replies",
     ]);
+    page.field("tracking_total_keys", server.tracking.keys());
+    page.field("tracking_total_items", server.tracking.items());
+    page.field("tracking_total_prefixes", server.tracking.prefixes());
+    page.field("unexpected_error_replies", 0);
     page.field("total_error_replies", stats.errors);
     page.field("dump_payload_sanitizations", 0);
     page.field("total_reads_processed", stats.reads);
@@ -392,12 +397,11 @@ fn stats(server: &Server, page: &mut Page) {
     page.zeros(&["eventloop_duration_sum", "eventloop_duration_cmd_sum"]);
     page.field("instantaneous_eventloop_cycles_per_sec", rates.steps as u64);
     page.field("instantaneous_eventloop_duration_usec", 0);
-    page.field("acl_access_denied_auth", stats.denied_auth);
-    page.zeros(&[
-        "acl_access_denied_cmd",
-        "acl_access_denied_key",
-        "acl_access_denied_channel",
-    ]);
+    let refusals = &server.acl.log.refusals;
+    page.field("acl_access_denied_auth", refusals.auth);
+    page.field("acl_access_denied_cmd", refusals.commands);
+    page.field("acl_access_denied_key", refusals.keys);
+    page.field("acl_access_denied_channel", refusals.channels);
 }
 
 fn replication(server: &Server, page: &mut Page) {
@@ -424,6 +428,9 @@ fn replication(server: &Server, page: &mut Page) {
         }
     }
     page.field("connected_slaves", replicas.len());
+    if let Some(good) = server.good_replicas() {
+        page.field("min_slaves_good_slaves", good);
+    }
     for (number, replica) in server.describe_replicas().iter().enumerate() {
         page.field(
             format_args!("slave{number}"),

@@ -2,11 +2,13 @@
 //! every command runs. Home of the commands that are about connections and the server itself.
 //! Knows no socket: bytes come from and go to `engine`.
 
+mod acl;
 mod append_only;
 mod buffers;
 mod client;
 mod client_command;
 mod client_eviction;
+mod client_info;
 mod cluster;
 mod command;
 mod config;
@@ -32,19 +34,23 @@ mod pubsub;
 mod redaction;
 mod replica;
 mod replication;
+mod scripting;
 mod shutdown;
 mod slowlog;
 mod sparkline;
 mod stats;
+mod tracking;
 mod transactions;
 mod waiting;
 
+pub use acl::{Acl, UserId};
 pub use buffers::Buffers;
-pub use client::{Client, Clients, IMPLICIT, Input, ReplyMode, Transport};
+pub use client::{Client, Clients, IMPLICIT, Input, ORPHAN, ReplyMode, Transport};
 pub use command::commands_markdown;
 pub use gate::run;
 pub use output::{Delivery, Output};
 pub use persistence::{ImageFile, Persistence, Saved};
+pub use scripting::Scripts;
 pub use shutdown::Signal;
 pub use stats::Stats;
 
@@ -60,7 +66,8 @@ use pubsub::PubSub;
 use replica::Replicas;
 use replication::Master;
 use slowlog::SlowLog;
-use transactions::DbKey;
+use tracking::Tracking;
+use transactions::{DbKey, Interrupted};
 use waiting::Waiters;
 
 use crate::commands::table::CommandSpec;
@@ -112,6 +119,8 @@ pub struct Server {
     pub config: Config,
     /// The data.
     pub keyspace: Keyspace,
+    /// Who may do what.
+    pub acl: Acl,
     /// Who is connected.
     pub clients: Clients,
     /// Counters.
@@ -144,6 +153,8 @@ pub struct Server {
     pub watchers: BTreeMap<DbKey, Vec<Connection>>,
     /// Who listens to which channel.
     pub pubsub: PubSub,
+    /// Who is told of changes to keys that it has copies of.
+    pub tracking: Tracking,
     /// What it is in a cluster, if it is in one.
     pub cluster: Option<Box<Cluster>>,
     /// Who follows the changes of the data.
@@ -162,8 +173,6 @@ pub struct Server {
     pub backlog: VecDeque<Connection>,
     /// How far it has come to make room for data.
     pub eviction: Eviction,
-    /// `DEBUG SET-DISABLE-DENY-SCRIPTS`: scripts may call what is not for scripts.
-    pub scripts_may_call_all: bool,
     /// Bytes that the step itself holds, to write replies in: they are no data.
     pub step_bytes: usize,
     /// There was no room left when the command that runs began.
@@ -174,6 +183,10 @@ pub struct Server {
     pub soft_limit_check_us: Option<u64>,
     /// When clients that say nothing are looked for next.
     pub idle_check_us: u64,
+    /// Scripts and functions.
+    pub scripts: Scripts,
+    /// The rest of an EXEC, while a script in it runs on.
+    pub interrupted: Option<Interrupted>,
     /// SHUTDOWN was asked for.
     pub exit: bool,
     /// Connections to close, for the host.
@@ -188,6 +201,7 @@ impl Server {
     /// A server without clients.
     pub fn new(
         config: Config,
+        acl: Acl,
         keyspace: Keyspace,
         mut rng: fastrand::Rng,
         facts: Vec<(String, String)>,
@@ -199,7 +213,10 @@ impl Server {
         let persistence = Persistence::since(keyspace.now_us());
         Server {
             started_us: keyspace.now_us(),
+            master: Master::configured(&config.replicaof),
             config,
+            acl,
+            tracking: Tracking::new(keyspace.seed()),
             keyspace,
             clients: Clients::default(),
             stats: Stats::default(),
@@ -219,14 +236,12 @@ impl Server {
             pubsub: PubSub::default(),
             cluster,
             replicas: Replicas::default(),
-            master: None,
             monitors: Vec::new(),
             is_unsettled: false,
             mail: Mail::default(),
             unblocked: Vec::new(),
             backlog: VecDeque::new(),
             eviction: Eviction::default(),
-            scripts_may_call_all: false,
             step_bytes: 0,
             lacks_memory: false,
             upkeep: Upkeep::default(),
@@ -235,6 +250,8 @@ impl Server {
             exit: false,
             closes: Vec::new(),
             logs: Vec::new(),
+            scripts: Scripts::default(),
+            interrupted: None,
             settings: Vec::new(),
         }
     }
@@ -272,7 +289,7 @@ impl Server {
 
     /// Forgets a client and has its connection closed.
     pub fn close(&mut self, connection: Connection, flush: bool) {
-        if self.forget(connection) {
+        if self.forget(connection) && connection != ORPHAN {
             self.closes.push(Close { connection, flush });
         }
     }
@@ -285,10 +302,13 @@ impl Server {
     /// Answers nothing for so long, behind what it sleeps already: input is kept, and the reply of the
     /// command that asked for it is held back.
     pub fn sleep_for_us(&mut self, duration_us: u64) {
-        let until_us = self.now_us().saturating_add(duration_us);
+        let from_us = self.asleep_until_us.unwrap_or(self.now_us());
+        let until_us = from_us.saturating_add(duration_us);
         self.asleep_until_us = Some(until_us);
-        // What comes after it in the same transaction comes later.
-        self.keyspace.set_now_us(until_us);
+        if !self.scripts.run_on() {
+            // What comes after it in the same transaction comes later; in a script nothing does.
+            self.keyspace.set_now_us(until_us);
+        }
         self.elapsed_us = self.elapsed_us.saturating_add(duration_us);
     }
 }
@@ -322,6 +342,8 @@ pub struct Call<'a> {
     pub may_wait: bool,
     /// Set by a command that has to wait, instead of a reply.
     pub wait: Option<Box<Wait>>,
+    /// Set by a command whose script runs on: it is to be run again.
+    pub runs_on: bool,
 }
 
 impl Call<'_> {

@@ -33,19 +33,16 @@ fn list(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
 }
 
 /// MODULE LOAD path [arg ...], MODULE LOADEX path [CONFIG name value ...] [ARGS arg ...]
-fn load(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
-    if !call.is_allowed(call.server.config.enable_module_command) {
-        return Err(error::MODULE_NOT_ALLOWED);
-    }
+fn load(_call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
     Err(error::MODULE_NOT_LOADED)
 }
 
 /// MODULE UNLOAD name
-fn unload(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
-    if !call.is_allowed(call.server.config.enable_module_command) {
-        return Err(error::MODULE_NOT_ALLOWED);
+fn unload(_call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+    if args.at(2) == b"vectorset" {
+        return Err(error::MODULE_STAYS);
     }
-    Err(error::no_such_module(args.at(2)))
+    Err(error::NO_SUCH_MODULE)
 }
 
 /// MODULE HELP

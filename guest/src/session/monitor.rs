@@ -1,6 +1,7 @@
 //! MONITOR: clients that are told of every command.
 
-use super::{Call, Caller, Connection, Server, SessionHandler, Transport, redaction};
+use super::redaction::Shown;
+use super::{Call, Caller, Connection, Server, SessionHandler, Transport};
 use crate::commands::table::CommandSpec;
 use crate::commands::{Outcome, error};
 use crate::resp::Args;
@@ -51,9 +52,10 @@ impl Server {
             _ => line.push_str(&client.peer),
         }
         line.push(']');
+        let shown = Shown::of(spec, args);
         for index in 0..args.len() {
             line.push(' ');
-            quote(redaction::shown(spec, args, index), &mut line);
+            quote(shown.at(index), &mut line);
         }
         let monitors = self.monitors.clone();
         for connection in monitors {

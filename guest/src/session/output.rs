@@ -1,7 +1,9 @@
 //! What goes out: replies, and messages to connections other than the one whose command runs.
 //! Knows no command and no subscription.
 
-use super::{Connection, Server};
+use std::ops::Range;
+
+use super::{Connection, ORPHAN, Server};
 use crate::resp::{Protocol, Sink, Wire};
 
 /// No buffer can be longer than half the address space of wasm32, and this leaves room to grow.
@@ -37,19 +39,49 @@ impl Output {
 
     /// Everything on the wire since `start` is this connection's.
     pub fn attribute(&mut self, server: &mut Server, connection: Connection, start: usize) {
-        let length = (self.wire.len() - start) as u32;
-        if length > 0 {
-            self.deliver(server, connection, start as u32, length);
+        let end = self.wire.len();
+        self.attribute_part(server, connection, start..end);
+    }
+
+    fn attribute_part(&mut self, server: &mut Server, connection: Connection, part: Range<usize>) {
+        if !part.is_empty() {
+            let length = part.len() as u32;
+            self.deliver(server, connection, part.start as u32, length);
         }
+    }
+
+    /// Everything on the wire since `start` is this connection's; from `reply` on it is the reply to
+    /// the command that ran, which comes behind the messages that come before it.
+    pub fn attribute_reply(
+        &mut self,
+        server: &mut Server,
+        connection: Connection,
+        start: usize,
+        reply: usize,
+    ) {
+        let end = self.wire.len();
+        let reply = reply.min(end);
+        self.attribute_part(server, connection, start..reply);
+        if server.mail.early > 0 {
+            self.post_first(server, server.mail.early);
+        }
+        self.attribute_part(server, connection, reply..end);
     }
 
     /// Posts the messages that are waiting.
     pub fn post(&mut self, server: &mut Server) {
+        self.post_first(server, server.mail.letters.len());
+        // Its buffer is used again, unless it was for something enormous.
+        server.mail.wire.clear();
+    }
+
+    fn post_first(&mut self, server: &mut Server, count: usize) {
         let mut mail = std::mem::take(&mut server.mail);
+        mail.early = 0;
         let base = self.wire.len();
         self.wire.aim(Protocol::default(), usize::MAX);
         self.wire.raw(mail.wire.since(0));
-        for letter in mail.letters.drain(..) {
+        for letter in mail.letters.drain(..count) {
             let start = base as u32 + letter.start;
             if server.clients.get(letter.connection).is_none() {
                 continue;
@@ -61,12 +93,13 @@ impl Output {
             server.count_memory(letter.connection);
             server.check_output_limit(letter.connection);
         }
-        // Its buffer is used again, unless it was for something enormous.
-        mail.wire.clear();
         server.mail = mail;
     }
 
     fn deliver(&mut self, server: &mut Server, connection: Connection, start: u32, length: u32) {
+        if connection == ORPHAN {
+            return;
+        }
         if let Some(client) = server.clients.get_mut(connection) {
             client.bytes_out += u64::from(length);
         }
@@ -95,11 +128,13 @@ fn longest(server: &Server, len: usize) -> usize {
     len.saturating_add(room / 5 * 2).clamp(64 * 1024, LONGEST)
 }
 
-/// Messages that are written while a command runs, and sent once it is answered.
+/// Messages that are written while a command runs, and sent once it has.
 #[derive(Default)]
 pub struct Mail {
     wire: Wire,
     letters: Vec<Delivery>,
+    /// How many of them come before the reply to the command that runs.
+    early: usize,
 }
 
 impl Mail {
@@ -107,6 +142,11 @@ impl Mail {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.letters.is_empty()
+    }
+
+    /// What is written by now comes before the reply to the command that runs, not behind it.
+    pub fn comes_before_the_reply(&mut self) {
+        self.early = self.letters.len();
     }
 }
 

@@ -2,7 +2,7 @@
 //! `waiting`'s.
 
 use super::gate::Command;
-use super::{Call, Connection, IMPLICIT, Server, SessionHandler};
+use super::{Call, Client, Connection, IMPLICIT, Server, SessionHandler};
 use crate::commands::table::Flags;
 use crate::commands::{Outcome, error, options, wait};
 use crate::resp::Args;
@@ -22,16 +22,22 @@ pub struct Pause {
 impl Server {
     /// True if a pause puts this command off.
     #[cold]
-    pub(super) fn must_be_put_off(&self, connection: Connection, command: Command) -> bool {
+    pub(super) fn must_be_put_off(
+        &self,
+        connection: Connection,
+        command: Command,
+        args: Args<'_>,
+    ) -> bool {
         let Some(pause) = self.pause else {
             return false;
         };
-        // Nobody can wait behind `execute`.
-        if connection == IMPLICIT {
+        // Nobody can wait behind `execute`; and replicas go on.
+        let client = self.clients.get(connection);
+        if connection == IMPLICIT || client.is_some_and(Client::counts_as_replica) {
             return false;
         }
         let queued = self.flags_of_exec(connection, command.spec);
-        let flags = queued.unwrap_or(command.spec.flags);
+        let flags = queued.unwrap_or_else(|| self.flags_of(command.spec, args));
         !pause.writes_only || flags.contains(Flags::WRITE) || flags.contains(Flags::MAY_REPLICATE)
     }
 
@@ -52,7 +58,7 @@ fn pause(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
         Some(_) => return Err(error::PAUSE_MODE),
     };
     if args.len() > 4 {
-        return Err(error::unknown_subcommand_or_arity(b"pause", "client"));
+        return Err(error::unknown_subcommand_or_arity(args.at(1), "client"));
     }
     let now_us = call.server.now_us();
     let until_us = wait::timeout_ms(args.at(2), (now_us / 1000) as i64)?.unwrap_or(now_us);

@@ -6,7 +6,7 @@ use super::{Call, Caller, Connection, LogLevel, REDIS_VERSION, Server, SessionHa
 use crate::commands::{CommandError, Outcome, error, options};
 use crate::config::SavePoint;
 use crate::rdb::Unreadable;
-use crate::rdb::image::{self, Library, LoadError, Loaded, Origin};
+use crate::rdb::image::{self, LoadError, Loaded, Origin};
 use crate::resp::Args;
 
 pub(super) const HANDLERS: &[(&str, SessionHandler)] =
@@ -82,8 +82,6 @@ pub struct Persistence {
     pub loaded: u64,
     /// Keys of it whose time was up.
     pub loaded_expired: u64,
-    /// Libraries of functions, as they were loaded; saved as they are.
-    pub libraries: Vec<Library>,
 }
 
 impl Persistence {
@@ -129,7 +127,7 @@ impl Server {
     pub fn make_image(&mut self) -> Result<Vec<u8>, CommandError> {
         let origin = Origin {
             version: REDIS_VERSION,
-            libraries: &self.persistence.libraries,
+            libraries: self.scripts.library_codes().collect(),
         };
         image::save(&self.keyspace, &origin, &self.config).map_err(|unreadable| match unreadable {
             Unreadable::NoRoom => error::OUT_OF_MEMORY,
@@ -221,10 +219,11 @@ impl Server {
                 self.keyspace.clear(db);
             }
             self.keyspace.journal.dirty = dirty;
-            self.persistence.libraries.clear();
+            self.scripts.delete_libraries();
         }
-        let mut loaded = image::load(image, &mut self.keyspace, &self.config, replaces)?;
-        self.persistence.libraries.append(&mut loaded.libraries);
+        let loaded = image::load(image, &mut self.keyspace, &self.config, replaces)?;
+        let libraries = self.scripts.load_libraries(&loaded.libraries, replaces);
+        libraries.map_err(LoadError::Library)?;
         self.persistence.loaded = loaded.keys;
         self.persistence.loaded_expired = loaded.expired;
         Ok(loaded)

@@ -405,10 +405,7 @@ fn help(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
             ),
             (
                 "SHARDNUMSUB [<shardchannel> ...]",
-                &[
-                    "Return the number of subscribers for the specified shard level channel(s)",
-                    "(default: no channels).",
-                ],
+                &["Return the number of subscribers for the specified shard level channel(s)"],
             ),
         ],
     );

@@ -4,11 +4,13 @@
 //!
 //! Nothing of the stream is kept: who comes back gets all data again.
 
+use std::ops::Range;
+
 use super::{Call, Client, Connection, LogLevel, Server, SessionHandler};
 use crate::commands::table::{CommandSpec, Flags, Group};
 use crate::commands::{Outcome, error, options};
 use crate::keyspace::{Telling, Told};
-use crate::resp::{Args, Protocol, Sink};
+use crate::resp::{Args, Protocol, Sink, split_words};
 use crate::value::number::parse_i64;
 
 pub(super) const HANDLERS: &[(&str, SessionHandler)] =
@@ -284,18 +286,21 @@ impl Server {
         propagation.unlinks_evicted = self.config.lazyfree_lazy_eviction;
     }
 
-    /// Whether enough follow for a write, as `min-replicas-to-write` wants it.
-    pub(super) fn has_enough_replicas(&self) -> bool {
-        let (least, longest_s) = (
-            self.config.min_replicas_to_write,
-            self.config.min_replicas_max_lag,
-        );
-        if least <= 0 || longest_s <= 0 || self.master.is_some() {
-            return true;
+    /// How many follow closely enough, where `min-replicas-to-write` wants to know.
+    pub(super) fn good_replicas(&self) -> Option<usize> {
+        let longest_s = self.config.min_replicas_max_lag;
+        if self.config.min_replicas_to_write <= 0 || longest_s <= 0 {
+            return None;
         }
         let replicas = self.describe_replicas();
         let is_good = |replica: &&Described| replica.lag_s <= longest_s as u64;
-        replicas.iter().filter(is_good).count() >= least as usize
+        Some(replicas.iter().filter(is_good).count())
+    }
+
+    /// Whether enough follow for a write, as `min-replicas-to-write` wants it. A replica asks for none.
+    pub(super) fn has_enough_replicas(&self) -> bool {
+        let least = self.config.min_replicas_to_write as usize;
+        self.master.is_some() || self.good_replicas().is_none_or(|good| good >= least)
     }
 
     /// All who follow.
@@ -400,24 +405,33 @@ fn replconf(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
         } else if options::is(option, "GETACK") {
             // Told to a replica by its master, and never answered here.
             return Ok(());
-        } else if options::is(option, "RDB-ONLY") {
-            options::between(value, 0, 1)?;
-        } else if !KNOWN.iter().any(|known| options::is(option, known)) {
-            return Err(error::replconf_option(option));
+        } else {
+            check_option(option, value)?;
         }
     }
     call.reply.ok();
     Ok(())
 }
 
-/// Options that are taken and change nothing.
-const KNOWN: [&str; 5] = [
-    "CAPA",
-    "VERSION",
-    "RDB-FILTER-ONLY",
-    "RDB-CHANNEL",
-    "MAIN-CH-CLIENT-ID",
-];
+/// Whether a replica may say that of itself, though it changes nothing.
+fn check_option(option: &[u8], value: &[u8]) -> Outcome {
+    match option.to_ascii_lowercase().as_slice() {
+        b"capa" => Ok(()),
+        b"rdb-only" | b"rdb-channel" => options::between(value, 0, 1).map(drop),
+        b"rdb-filter-only" => {
+            let (mut bytes, mut spans) = (Vec::new(), Vec::new());
+            split_words(value, &mut bytes, |start, end| spans.push(start..end))
+                .ok_or(error::NO_RDB_FILTER)?;
+            let unknown = |span: &Range<usize>| !options::is(&bytes[span.clone()], "FUNCTIONS");
+            match spans.into_iter().find(unknown) {
+                Some(span) => Err(error::rdb_filter(&bytes[span])),
+                None => Ok(()),
+            }
+        }
+        b"main-ch-client-id" => Err(error::rdb_client_id(value)),
+        _ => Err(error::replconf_option(option)),
+    }
+}
 
 /// A replica tells how far it has come.
 fn acknowledge(call: &mut Call<'_>, offset: &[u8], now_us: u64) {

@@ -22,6 +22,9 @@ fn shutdown(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
             _ => return Err(error::SYNTAX),
         }
     }
+    if !no_save && let Some(busy) = call.server.scripts.busy() {
+        return Err(busy);
+    }
     if abort {
         if save || no_save || now || forced {
             return Err(error::SYNTAX);

@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use super::redaction;
+use super::redaction::Shown;
 use super::{Call, Caller, Connection, Server, SessionHandler};
 use crate::commands::table::{CommandSpec, Flags};
 use crate::commands::{Outcome, error, help};
@@ -47,9 +47,10 @@ fn kept(spec: &CommandSpec, args: Args<'_>) -> OwnedArgs {
     } else {
         args.len()
     };
+    let shown = Shown::of(spec, args);
     let mut kept = OwnedArgs::default();
     for index in 0..whole {
-        let arg = redaction::shown(spec, args, index);
+        let arg = shown.at(index);
         match arg.split_at_checked(MOST_BYTES) {
             Some((start, rest)) if !rest.is_empty() => {
                 let more = format!("... ({} more bytes)", rest.len());

@@ -77,8 +77,6 @@ pub struct Stats {
     pub memory_peak: u64,
     /// Errors answered.
     pub errors: u64,
-    /// Wrong passwords.
-    pub denied_auth: u64,
     /// Clients closed because of `client-query-buffer-limit`.
     pub over_query_limit: u64,
     /// Clients closed because of `client-output-buffer-limit`.
@@ -224,11 +222,6 @@ impl Stats {
             }
             Err(at) => self.by_error.insert(at, (code.into(), 1)),
         }
-    }
-
-    /// A wrong password was given.
-    pub fn denied_auth(&mut self) {
-        self.denied_auth += 1;
     }
 
     /// A client sent more than `client-query-buffer-limit`.

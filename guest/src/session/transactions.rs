@@ -1,11 +1,13 @@
 //! MULTI, EXEC, DISCARD, WATCH, UNWATCH: a client's queue of commands, and the keys it watches.
 //! Knows nothing of how a key is found to have changed: `events` tells.
 
-use super::gate::{self, Command};
+use std::collections::VecDeque;
+
+use super::gate::{self, Command, Done};
 use super::{Call, Caller, Connection, Server, SessionHandler};
-use crate::commands::table::{CommandSpec, Flags};
+use crate::commands::table::{self, CommandSpec, Flags};
 use crate::commands::{CommandError, Outcome, error};
-use crate::resp::{Args, OwnedArgs};
+use crate::resp::{Args, OwnedArgs, Sink, Wire};
 
 pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
     ("discard", discard),
@@ -45,6 +47,8 @@ const POINTER_BYTES: usize = 8;
 #[derive(Debug, Default)]
 pub struct Transaction {
     queue: Vec<Queued>,
+    /// How many there are, also while EXEC runs them.
+    len: usize,
     /// A command was refused: EXEC will run none.
     is_poisoned: bool,
     /// What any of its commands does.
@@ -60,6 +64,7 @@ impl Transaction {
         let args = queued.args.as_args();
         self.bytes += args.bytes() + args.len() * POINTER_BYTES;
         self.queue.push(queued);
+        self.len += 1;
     }
 
     /// What any of its commands does.
@@ -76,7 +81,7 @@ impl Transaction {
 
     /// How many commands are queued.
     pub fn len(&self) -> usize {
-        self.queue.len()
+        self.len
     }
 
     /// Bytes that the queue holds.
@@ -84,6 +89,9 @@ impl Transaction {
         self.bytes
     }
 }
+
+/// The commands of an EXEC that have not run to their end, the first of which runs on.
+pub type Interrupted = VecDeque<Queued>;
 
 /// A key of a database.
 pub type DbKey = (usize, Box<[u8]>);
@@ -99,16 +107,20 @@ impl Server {
         let Some(client) = self.clients.get_mut(connection) else {
             return refused;
         };
-        let Some(transaction) = &mut client.transaction else {
+        if let Some(transaction) = &mut client.transaction {
+            transaction.is_poisoned = true;
+        }
+        let Some(spec) = table::lookup(args.at(0)).filter(|spec| spec.name == "exec") else {
             return refused;
         };
-        transaction.is_poisoned = true;
-        if args.at(0).eq_ignore_ascii_case(b"exec") {
-            client.transaction = None;
-            self.forget_watches(connection);
-            return error::discarded_because(refused.text());
+        // Even if there is no transaction.
+        client.transaction = None;
+        self.forget_watches(connection);
+        if !self.monitors.is_empty() {
+            // They have seen MULTI, and have to see its end.
+            self.feed_monitors(connection, Caller::Client, spec, args);
         }
-        refused
+        error::discarded_because(refused.text())
     }
 
     /// What EXEC is about to do: what any of the commands queued does.
@@ -121,24 +133,45 @@ impl Server {
         (spec.name == "exec").then_some(transaction.flags)
     }
 
+    /// True if every command queued has these flags.
+    pub(super) fn all_queued_have(&self, connection: Connection, flags: Flags) -> bool {
+        let client = self.clients.get(connection);
+        let transaction = client.and_then(|client| client.transaction.as_ref());
+        transaction.is_none_or(|transaction| {
+            let mut queue = transaction.queue.iter();
+            queue.all(|queued| queued.command.spec.flags.contains(flags))
+        })
+    }
+
     /// True for EXEC where one of the commands queued needs memory.
     pub(super) fn exec_needs_memory(&self, connection: Connection, spec: &CommandSpec) -> bool {
         self.flags_of_exec(connection, spec)
             .is_some_and(|flags| flags.contains(Flags::DENYOOM))
     }
 
-    /// Who watches this key will not have their EXEC.
+    /// Who watches this key will not have their EXEC, and need not watch any more.
     pub(super) fn touch_watched(&mut self, db: usize, key: &[u8]) {
         if self.watchers.is_empty() {
             return;
         }
-        if let Some(connections) = self.watchers.get(&(db, key.into())) {
-            for connection in connections {
-                if let Some(client) = self.clients.get_mut(*connection) {
-                    client.is_touched = true;
-                }
+        let Some(connections) = self.watchers.get(&(db, key.into())) else {
+            return;
+        };
+        for connection in connections.clone() {
+            self.forget_watches(connection);
+            if let Some(client) = self.clients.get_mut(connection) {
+                client.is_touched = true;
             }
         }
+    }
+
+    /// True if the time of a key that a client watches is up, even if nobody has looked yet. It was
+    /// not when the client began to watch it.
+    fn watches_overdue(&self, connection: Connection) -> bool {
+        self.clients.get(connection).is_some_and(|client| {
+            let mut watched = client.watched.iter();
+            watched.any(|(db, key)| self.keyspace.is_overdue(*db, key))
+        })
     }
 
     /// Ends all watching of a client.
@@ -183,37 +216,75 @@ fn discard(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
 
 /// EXEC
 fn exec(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
+    if call.caller == Caller::Woken
+        && let Some(rest) = call.server.interrupted.take()
+    {
+        return run_queue(call, rest);
+    }
     let client = call.client();
-    let Some(transaction) = client.transaction.take() else {
+    let Some(transaction) = &mut client.transaction else {
         return Err(error::EXEC_WITHOUT_MULTI);
     };
-    let is_touched = client.is_touched;
+    let (queue, is_poisoned) = (
+        std::mem::take(&mut transaction.queue),
+        transaction.is_poisoned,
+    );
+    let is_touched = client.is_touched || call.server.watches_overdue(call.connection);
     // Before the commands run: what they change does not concern this client any more.
     call.server.forget_watches(call.connection);
-    if transaction.is_poisoned {
-        return Err(error::EXEC_ABORTED);
-    }
-    if is_touched {
+    if is_poisoned || is_touched {
+        call.client().transaction = None;
+        if is_poisoned {
+            return Err(error::EXEC_ABORTED);
+        }
         call.reply.null_array();
         return Ok(());
     }
-    call.reply.array(transaction.queue.len());
-    for queued in transaction.queue {
-        let args = queued.args.as_args();
-        let outcome = gate::execute(
-            call.server,
-            call.connection,
-            Caller::Transaction,
-            queued.command,
-            args,
-            call.reply,
-        );
-        if let Err(failed) = outcome {
-            call.server.stats.error(failed.code());
-            call.reply.error(failed.text());
+    call.reply.array(queue.len());
+    run_queue(call, queue.into())
+}
+
+/// Runs the commands of a transaction, to the end unless a script among them runs on.
+fn run_queue(call: &mut Call<'_>, mut queue: VecDeque<Queued>) -> Outcome {
+    let mut unheard = Wire::default();
+    while let Some(queued) = queue.front() {
+        // Once one of its commands has cut the client off, it hears nothing of the others.
+        let reply: &mut dyn Sink = if call.client().close_after_reply {
+            &mut unheard
+        } else {
+            call.reply
+        };
+        match run_queued(call.server, call.connection, queued, reply) {
+            Ok(Done::RunsOn) => {
+                call.server.interrupted = Some(queue);
+                call.runs_on = true;
+                return Ok(());
+            }
+            Ok(Done::Answered | Done::Waits(_)) => {}
+            Err(failed) => {
+                call.server.stats.error(failed.code());
+                reply.error(failed.text());
+            }
         }
+        queue.pop_front();
     }
+    call.client().transaction = None;
     Ok(())
+}
+
+fn run_queued(
+    server: &mut Server,
+    connection: Connection,
+    queued: &Queued,
+    reply: &mut dyn Sink,
+) -> Result<Done, CommandError> {
+    let (command, args) = (queued.command, queued.args.as_args());
+    let caller = Caller::Transaction;
+    if server.running_script_of() != Some(connection) {
+        // Rules may have changed since it was queued.
+        server.check_permission(connection, caller, command.spec, args)?;
+    }
+    gate::execute(server, connection, caller, command, args, reply)
 }
 
 /// WATCH key [key ...]

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::gate::{self, Command};
-use super::{Caller, Connection, Output, Server};
+use super::{Caller, Connection, ORPHAN, Output, Server};
 use crate::commands::{CommandError, Wait};
 use crate::resp::{Args, OwnedArgs, Sink as _};
 
@@ -17,6 +17,8 @@ pub enum Why {
     Keys(Wait),
     /// Clients are paused.
     Postponed,
+    /// Its script has not ended.
+    RunsOn,
 }
 
 /// A command that is to run again.
@@ -55,7 +57,7 @@ impl Parked {
     pub fn wait(&self) -> Option<&Wait> {
         match &self.why {
             Why::Keys(wait) => Some(wait),
-            Why::Postponed => None,
+            Why::Postponed | Why::RunsOn => None,
         }
     }
 }
@@ -178,6 +180,7 @@ impl Server {
                 self.waiters.waiting += 1;
             }
             Why::Postponed => self.waiters.postponed.push_back(connection),
+            Why::RunsOn => {}
         }
         client.parked = Some(Box::new(parked));
     }
@@ -207,6 +210,7 @@ impl Server {
                 self.waiters.waiting -= 1;
             }
             Why::Postponed => self.waiters.postponed.retain(|other| *other != connection),
+            Why::RunsOn => {}
         }
         Some(parked)
     }
@@ -250,8 +254,10 @@ impl Server {
         if gate::run_again(self, connection, *parked, &mut out.wire) {
             self.run_on(connection);
         }
-        out.attribute(self, connection, start);
-        self.settle_mail(out);
+        out.attribute_reply(self, connection, start, start);
+        if !self.scripts.run_on() {
+            self.settle_mail(out);
+        }
     }
 
     /// Those who wait for replicas are to look again once the command is answered.
@@ -336,17 +342,28 @@ impl Server {
             .get(connection)
             .and_then(|client| client.parked.as_ref())
             .is_some_and(|parked| parked.wait().is_some());
-        if waits {
+        let is_told = self.unblocked.iter().any(|(told, _)| *told == connection);
+        if waits && !is_told {
             self.is_unsettled = true;
             self.unblocked.push((connection, error));
         }
-        waits
+        waits && !is_told
     }
 
     /// Answers those that `CLIENT UNBLOCK` named.
     pub(super) fn answer_unblocked(&mut self, out: &mut Output) {
         for (connection, error) in std::mem::take(&mut self.unblocked) {
             self.give_up(connection, error, out);
+        }
+    }
+
+    /// Goes on with the script that runs.
+    pub fn run_script_on(&mut self, out: &mut Output) {
+        if let Some(connection) = self.running_script_of() {
+            self.wake(connection, out);
+            if connection == ORPHAN && !self.scripts.run_on() {
+                self.forget(ORPHAN);
+            }
         }
     }
 

@@ -4,16 +4,19 @@
 //! A command is a template: words in capitals stand for themselves, others are slots (`key`,
 //! `int`); `?` after a slot makes it optional, `*` repeats it. Knows no server.
 
+mod acl;
 pub mod crowd;
 mod dump;
 mod geo;
 mod hashes;
 mod hyperloglog;
 mod lists;
+mod scripting;
 mod sets;
 mod sort;
 mod sorted_sets;
 mod streams;
+mod transactions;
 
 use std::fmt;
 
@@ -46,16 +49,19 @@ const FAMILIES: &[Family] = &[
         templates: BASICS,
         slot: |_| None,
     },
+    acl::FAMILY,
     crowd::FAMILY,
     dump::FAMILY,
     geo::FAMILY,
     hashes::FAMILY,
     hyperloglog::FAMILY,
     lists::FAMILY,
+    scripting::FAMILY,
     sets::FAMILY,
     sort::FAMILY,
     sorted_sets::FAMILY,
     streams::FAMILY,
+    transactions::FAMILY,
 ];
 
 /// What one family of commands adds.

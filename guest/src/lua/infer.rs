@@ -1,0 +1,326 @@
+//! Which types a local variable may hold, from everything that is ever assigned to it. Where operands
+//! are known to be numbers, the VM's own instructions do.
+
+use super::ast::{
+    Binary, Block, Chunk, Expr, ExprKind, Field, Function, StatementKind, Unary, Var, VarId,
+};
+use super::kinds::Kinds;
+use super::lib::{self, Known};
+
+/// What code a chunk is: its globals depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// A script: all globals are known before it runs.
+    Script,
+    /// A library of functions: while it loads, it sees little; its functions see everything but KEYS
+    /// and ARGV.
+    Library,
+}
+
+/// What is known about a chunk's variables.
+pub struct Types {
+    mode: Mode,
+    vars: Vec<Kinds>,
+    /// Variables that are numbers at the place at hand, because a comparison has shown it.
+    proved: Vec<VarId>,
+    /// Functions around the expression at hand.
+    depth: usize,
+}
+
+/// Looks at a whole chunk until nothing new is learned.
+pub fn infer(chunk: &Chunk, mode: Mode) -> Types {
+    let mut types = Types {
+        mode,
+        vars: vec![Kinds::NONE; chunk.vars.len()],
+        proved: Vec::new(),
+        depth: 0,
+    };
+    loop {
+        let before = types.vars.clone();
+        types.depth = 0;
+        types.block(&chunk.main.body);
+        if types.vars == before {
+            return types;
+        }
+    }
+}
+
+impl Types {
+    /// What a name of a library means at this depth of functions, where nothing hides it.
+    pub fn known(&self, expr: &Expr, depth: usize) -> Option<Known> {
+        if self.mode == Mode::Library && depth == 0 {
+            return None;
+        }
+        match &expr.kind {
+            ExprKind::Global(name) => match (&name[..], self.mode) {
+                (b"KEYS", Mode::Script) => Some(Known::Cell(lib::keys_cell())),
+                (b"ARGV", Mode::Script) => Some(Known::Cell(lib::argv_cell())),
+                _ => lib::find("", name),
+            },
+            ExprKind::Index(base, key) => match (&base.kind, &key.kind) {
+                (ExprKind::Global(library), ExprKind::String(name)) => {
+                    lib::find(std::str::from_utf8(library).ok()?, name)
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// What an expression's first value may be.
+    pub fn kinds(&self, expr: &Expr, depth: usize) -> Kinds {
+        if let Some(known) = self.known(expr, depth) {
+            return match known {
+                Known::Function(..) => Kinds::FUNCTION,
+                Known::Number(_) => Kinds::NUMBER,
+                Known::Text(_) => Kinds::STRING,
+                Known::Cell(_) => Kinds::TABLE,
+            };
+        }
+        match &expr.kind {
+            ExprKind::Nil => Kinds::NIL,
+            ExprKind::Bool(_) => Kinds::BOOL,
+            ExprKind::Number(_) => Kinds::NUMBER,
+            ExprKind::String(_) => Kinds::STRING,
+            ExprKind::Function(_) => Kinds::FUNCTION,
+            ExprKind::Table(_) => Kinds::TABLE,
+            ExprKind::Local(var) if self.proved.contains(var) => Kinds::NUMBER,
+            ExprKind::Local(var) => self.vars[*var],
+            ExprKind::Paren(inner) => self.kinds(inner, depth),
+            ExprKind::Call(function, _) => match self.known(function, depth) {
+                Some(Known::Function(_, entry)) => entry.gives,
+                _ => Kinds::ANY,
+            },
+            ExprKind::Vararg | ExprKind::Global(_) | ExprKind::Index(..) | ExprKind::Method(..) => {
+                Kinds::ANY
+            }
+            ExprKind::And(left, right) => {
+                let (left, right) = (self.kinds(left, depth), self.kinds(right, depth));
+                left.falsy() | right
+            }
+            ExprKind::Or(left, right) => {
+                let (left, right) = (self.kinds(left, depth), self.kinds(right, depth));
+                left.truthy() | right
+            }
+            ExprKind::Unary(operator, operand) => match operator {
+                Unary::Not => Kinds::BOOL,
+                Unary::Length => Kinds::NUMBER,
+                Unary::Minus => {
+                    calculated(self.kinds(operand, depth), Kinds::NUMBER, Kinds::NUMBER)
+                }
+            },
+            ExprKind::Binary(operator, left, right) => {
+                let (left, right) = (self.kinds(left, depth), self.kinds(right, depth));
+                match operator {
+                    Binary::Concat => calculated(left, right, Kinds::STRING),
+                    Binary::Equal
+                    | Binary::Unequal
+                    | Binary::Less
+                    | Binary::AtMost
+                    | Binary::Greater
+                    | Binary::AtLeast => Kinds::BOOL,
+                    _ => calculated(left, right, Kinds::NUMBER),
+                }
+            }
+        }
+    }
+
+    /// How many variables are proved: for [`Types::forget`].
+    pub fn proved(&self) -> usize {
+        self.proved.len()
+    }
+
+    /// Takes back what was proved since: it held in a block that has ended.
+    pub fn forget(&mut self, count: usize) {
+        self.proved.truncate(count);
+    }
+
+    /// Learns from a condition that was evaluated without an error: what compares with a number is
+    /// one. It stays one where nothing is ever assigned to it.
+    pub fn prove(&mut self, condition: &Expr, vars: &[Var], depth: usize) {
+        match &condition.kind {
+            ExprKind::Paren(inner) | ExprKind::Unary(Unary::Not, inner) => {
+                self.prove(inner, vars, depth);
+            }
+            // The right side may not have been evaluated.
+            ExprKind::And(left, _) | ExprKind::Or(left, _) => self.prove(left, vars, depth),
+            ExprKind::Binary(
+                Binary::Less | Binary::AtMost | Binary::Greater | Binary::AtLeast,
+                left,
+                right,
+            ) => {
+                for (one, other) in [(left, right), (right, left)] {
+                    if let ExprKind::Local(var) = one.kind
+                        && !vars[var].reassigned
+                        && !self.kinds(one, depth).is(Kinds::NUMBER)
+                        && self.kinds(other, depth).is(Kinds::NUMBER)
+                    {
+                        self.proved.push(var);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn learn(&mut self, var: VarId, kinds: Kinds) {
+        self.vars[var] = self.vars[var] | kinds;
+    }
+
+    /// What the value at `index` of a list may be, whose last may be many.
+    fn value_at(&self, values: &[Expr], index: usize) -> Kinds {
+        match (values.get(index), values.last()) {
+            (Some(value), _) => self.kinds(value, self.depth),
+            (None, Some(last)) if last.is_open() => Kinds::ANY,
+            _ => Kinds::NIL,
+        }
+    }
+
+    fn block(&mut self, block: &Block) {
+        for statement in &block.statements {
+            match &statement.kind {
+                StatementKind::Local(vars, values) => {
+                    self.exprs(values);
+                    for (index, var) in vars.iter().enumerate() {
+                        self.learn(*var, self.value_at(values, index));
+                    }
+                }
+                StatementKind::LocalFunction(var, function) => {
+                    self.learn(*var, Kinds::FUNCTION);
+                    self.function(function);
+                }
+                StatementKind::Assign(targets, values) => {
+                    self.exprs(targets);
+                    self.exprs(values);
+                    for (index, target) in targets.iter().enumerate() {
+                        if let ExprKind::Local(var) = target.kind {
+                            self.learn(var, self.value_at(values, index));
+                        }
+                    }
+                }
+                StatementKind::Call(call) => self.expr(call),
+                StatementKind::Do(body) => self.block(body),
+                StatementKind::While(condition, body) | StatementKind::Repeat(body, condition) => {
+                    self.expr(condition);
+                    self.block(body);
+                }
+                StatementKind::If(arms, otherwise) => {
+                    for (condition, body) in arms {
+                        self.expr(condition);
+                        self.block(body);
+                    }
+                    if let Some(body) = otherwise {
+                        self.block(body);
+                    }
+                }
+                StatementKind::NumericFor {
+                    var,
+                    from,
+                    to,
+                    step,
+                    body,
+                } => {
+                    for expr in [Some(from), Some(to), step.as_ref()].into_iter().flatten() {
+                        self.expr(expr);
+                    }
+                    self.learn(*var, Kinds::NUMBER);
+                    self.block(body);
+                }
+                StatementKind::GenericFor(vars, values, body) => {
+                    self.exprs(values);
+                    for (index, var) in vars.iter().enumerate() {
+                        let kinds = if index == 0 && self.counts(values) {
+                            Kinds::NUMBER
+                        } else {
+                            Kinds::ANY
+                        };
+                        self.learn(*var, kinds);
+                    }
+                    self.block(body);
+                }
+                StatementKind::Return(values) => self.exprs(values),
+                StatementKind::Break => {}
+            }
+        }
+    }
+
+    /// True for `ipairs(t)`.
+    fn counts(&self, values: &[Expr]) -> bool {
+        match values {
+            [
+                Expr {
+                    kind: ExprKind::Call(function, _),
+                    ..
+                },
+            ] => match self.known(function, self.depth) {
+                Some(Known::Function(_, entry)) => entry.name == "ipairs",
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    fn function(&mut self, function: &Function) {
+        for param in &function.params {
+            self.learn(*param, Kinds::ANY);
+        }
+        if let Some((var, filled)) = function.arg {
+            self.learn(var, if filled { Kinds::TABLE } else { Kinds::NIL });
+        }
+        self.depth += 1;
+        self.block(&function.body);
+        self.depth -= 1;
+    }
+
+    fn exprs(&mut self, exprs: &[Expr]) {
+        for expr in exprs {
+            self.expr(expr);
+        }
+    }
+
+    /// Finds the functions inside an expression.
+    fn expr(&mut self, expr: &Expr) {
+        match &expr.kind {
+            ExprKind::Function(function) => self.function(function),
+            ExprKind::Paren(inner) | ExprKind::Unary(_, inner) => self.expr(inner),
+            ExprKind::Index(left, right)
+            | ExprKind::Binary(_, left, right)
+            | ExprKind::And(left, right)
+            | ExprKind::Or(left, right) => {
+                self.expr(left);
+                self.expr(right);
+            }
+            ExprKind::Call(function, args) => {
+                self.expr(function);
+                self.exprs(args);
+            }
+            ExprKind::Method(object, _, args) => {
+                self.expr(object);
+                self.exprs(args);
+            }
+            ExprKind::Table(fields) => {
+                for field in fields {
+                    match field {
+                        Field::Item(value) => self.expr(value),
+                        Field::Pair(key, value) => {
+                            self.expr(key);
+                            self.expr(value);
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The result of an operator that metatables may redefine: known where both sides are text.
+fn calculated(left: Kinds, right: Kinds, result: Kinds) -> Kinds {
+    if left == Kinds::NONE || right == Kinds::NONE {
+        Kinds::NONE
+    } else if left.is(Kinds::TEXT) && right.is(Kinds::TEXT) {
+        result
+    } else {
+        Kinds::ANY
+    }
+}

@@ -1,0 +1,49 @@
+//! Redis's Lua: the language of version 5.1, its libraries, and what scripts call `redis`, on the
+//! machine of the crate `piccolo`. Knows replies and a port through which commands run; knows no
+//! command, no key, no client.
+//!
+//! ```text
+//! lex → parse → infer → lower → (piccolo's compiler) → post → engine
+//! ```
+//!
+//! The machine speaks another Lua. What differs is made up for in three places: `lower` writes a
+//! chunk anew in terms that mean the same to the machine, `ops` and `lib` are our own functions, and
+//! `tables` keeps for each table the layout that 5.1 would have given it, so that traversals come in
+//! the real order.
+//!
+//! A script that calls a command is suspended: the machine stops, the engine around it runs the
+//! command through its [`Port`], whose reply is built as a value directly, and the machine goes on.
+//! A script that takes long is run in slices.
+
+mod ast;
+mod call;
+mod compile;
+pub mod engine;
+pub mod errors;
+pub mod function;
+mod infer;
+mod kinds;
+mod lex;
+mod lib;
+mod lower;
+mod number;
+mod ops;
+mod parse;
+mod post;
+mod random;
+mod reply;
+mod site;
+mod state;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+pub use engine::{Lua, Port, Replication, Script, Step};
+pub use errors::Failure;
+pub use function::{Flag, Header, Registered};
+pub use state::LogEntry;
+
+/// The digest by which scripts are known: 40 hexadecimal digits.
+pub fn digest(script: &[u8]) -> String {
+    sha1_smol::Sha1::from(script).digest().to_string()
+}
