@@ -14,7 +14,7 @@ wit_bindgen::generate!({ world: "redis", path: "../wit" });
 
 use exports::petridis::engine::server::{
     Close, Delivery, Effects, Event, Guest as ServerGuest, Image, LogLevel, LogLine, Options,
-    Transport,
+    Signal, Transport,
 };
 
 thread_local! {
@@ -73,6 +73,10 @@ impl ServerGuest for Component {
                     Event::Closed(connection) => batch.closed(connection),
                     Event::Unsent(unsent) => batch.unsent(unsent.connection, unsent.bytes),
                     Event::Saved(saved) => batch.saved(saved.number, saved.written),
+                    Event::Signal(signal) => batch.signal(match signal {
+                        Signal::Interrupt => engine::Signal::Interrupt,
+                        Signal::Terminate => engine::Signal::Terminate,
+                    }),
                 }
             }
             translate(batch.finish())

@@ -8,7 +8,7 @@ use crate::keyspace::Keyspace;
 use crate::resp::{Decoded, Limits, Sink as _};
 use crate::session::{self, Acl, Buffers, Client, Connection, IMPLICIT, Output, Saved, Server};
 
-pub use crate::session::{Close, Delivery, ImageFile, LogLevel, LogLine, Transport};
+pub use crate::session::{Close, Delivery, ImageFile, LogLevel, LogLine, Signal, Transport};
 
 /// When replies of one step come to this many bytes, the rest of the input waits for the next step,
 /// so that what is answered can go out and memory stays bounded.
@@ -468,7 +468,7 @@ impl Engine {
     fn saved(&mut self, number: u32, written: bool) {
         let refused = match self.server.image_written(number, written) {
             Saved::Unnoticed => return,
-            Saved::Told(_) => None,
+            Saved::Told => None,
             Saved::Refused(connection, refused) => Some((connection, refused)),
         };
         if let Some((connection, refused)) = refused {
@@ -622,6 +622,15 @@ impl Batch<'_> {
     /// The image of that number was written, or could not be.
     pub fn saved(&mut self, number: u32, written: bool) {
         self.engine.saved(number, written);
+    }
+
+    /// The process is asked to end.
+    pub fn signal(&mut self, signal: Signal) {
+        let server = &mut self.engine.server;
+        // What is under way already needs no second word.
+        if !server.exit && !server.persistence.is_waited_for() {
+            server.signalled(signal);
+        }
     }
 
     /// Ends the step: what to do outside.

@@ -28,7 +28,7 @@
 //! `engine`.
 //!
 //! Layers, each knowing only those before it: `tuning`, `sandbox`, `bindings`, `image` →
-//! `clock`, `instance`, `files` → `net` → `driver` → `park`, `server` → `blocking`. The program's `conf`, `log` and
+//! `clock`, `instance`, `files` → `socket`, `net`, `tls` → `driver` → `park`, `server` → `blocking`. The program's `conf`, `log` and
 //! `cli` use what is public here.
 
 mod bindings;
@@ -43,6 +43,8 @@ mod net;
 mod park;
 mod sandbox;
 mod server;
+mod socket;
+mod tls;
 mod tuning;
 
 pub use clock::{Clock, ManualClock};
