@@ -85,9 +85,9 @@ impl Server {
             self.invalidate_all();
         }
         for Change { db, key, cause } in &changes {
-            self.touch_watched(*db, key);
+            self.touch_watched(*db, key, *cause);
             self.waiters.changed(*db, key);
-            if *cause != Cause::Database {
+            if !matches!(cause, Cause::Database | Cause::Overdue) {
                 self.invalidate(key, *cause, by);
             }
         }
