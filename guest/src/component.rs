@@ -14,7 +14,7 @@ wit_bindgen::generate!({ world: "redis", path: "../wit" });
 
 use exports::petridis::engine::server::{
     Close, Continuation, Control, Delivery, Effects, Event, Guest as ServerGuest, Image, LogLevel,
-    LogLine, Options, Transport,
+    LogLine, Options, Signal, Transport,
 };
 
 thread_local! {
@@ -76,6 +76,10 @@ impl ServerGuest for Component {
                     Event::Controlled(done) => {
                         batch.controlled(done.number, done.connection, &done.reply);
                     }
+                    Event::Signal(signal) => batch.signal(match signal {
+                        Signal::Interrupt => engine::Signal::Interrupt,
+                        Signal::Terminate => engine::Signal::Terminate,
+                    }),
                 }
             }
             translate(batch.finish())

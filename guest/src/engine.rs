@@ -8,7 +8,9 @@ use crate::keyspace::Keyspace;
 use crate::resp::{Decoded, Limits, Protocol, Sink as _};
 use crate::session::{self, Acl, Buffers, Client, Connection, IMPLICIT, Output, Saved, Server};
 
-pub use crate::session::{Close, Control, Delivery, ImageFile, LogLevel, LogLine, Transport};
+pub use crate::session::{
+    Close, Control, Delivery, ImageFile, LogLevel, LogLine, Signal, Transport,
+};
 
 /// When replies of one step come to this many bytes, the rest of the input waits for the next step,
 /// so that what is answered can go out and memory stays bounded.
@@ -485,7 +487,7 @@ impl Engine {
     fn saved(&mut self, number: u32, written: bool) {
         let refused = match self.server.image_written(number, written) {
             Saved::Unnoticed => return,
-            Saved::Told(_) => None,
+            Saved::Told => None,
             Saved::Refused(connection, refused) => Some((connection, refused)),
         };
         if let Some((connection, refused)) = refused {
@@ -712,6 +714,15 @@ impl Batch<'_> {
     pub fn controlled(&mut self, number: u64, connection: Connection, reply: &[u8]) {
         let Engine { server, out } = &mut *self.engine;
         server.controlled(number, connection, reply, out);
+    }
+
+    /// The process is asked to end.
+    pub fn signal(&mut self, signal: Signal) {
+        let server = &mut self.engine.server;
+        // What is under way already needs no second word.
+        if !server.exit && !server.persistence.is_waited_for() {
+            server.signalled(signal);
+        }
     }
 
     /// Ends the step: what to do outside.

@@ -10,5 +10,5 @@ wasmtime::component::bindgen!({ world: "redis", path: "../wit" });
 
 pub use exports::petridis::engine::server::{
     Close, Continuation, Control, Controlled, Delivery, Effects, Event, Image, LogLevel, LogLine,
-    Opened, Options, Received, Saved, Transport, Unsent,
+    Opened, Options, Received, Saved, Signal, Transport, Unsent,
 };

@@ -50,6 +50,21 @@ impl ServerBuilder {
         }
     }
 
+    /// Listens for TLS too; see [`crate::ServerBuilder::tls`].
+    pub fn tls(self, certificate: impl AsRef<Path>, key: impl AsRef<Path>) -> Self {
+        Self {
+            inner: self.inner.tls(certificate, key),
+        }
+    }
+
+    /// Listens for TLS too, with a certificate made at the start; see
+    /// [`crate::ServerBuilder::tls_self_signed`].
+    pub fn tls_self_signed(self) -> Self {
+        Self {
+            inner: self.inner.tls_self_signed(),
+        }
+    }
+
     /// Listens on a Unix socket too.
     pub fn unixsocket(self, path: impl AsRef<Path>) -> Self {
         Self {
@@ -152,6 +167,21 @@ impl Server {
         self.inner.url()
     }
 
+    /// What clients connect to by TLS, `rediss://127.0.0.1:PORT`, if it listens for that.
+    pub fn tls_url(&self) -> Option<String> {
+        self.inner.tls_url()
+    }
+
+    /// The first address where it listens for TLS.
+    pub fn tls_addr(&self) -> Option<SocketAddr> {
+        self.inner.tls_addr()
+    }
+
+    /// The certificate that was made for it, in PEM form.
+    pub fn tls_certificate(&self) -> Option<&str> {
+        self.inner.tls_certificate()
+    }
+
     /// The first address that it listens on; loopback where it listens on all.
     pub fn addr(&self) -> SocketAddr {
         self.inner.addr()
@@ -244,7 +274,12 @@ impl Server {
         park::run(self.inner.logged_commands())
     }
 
-    /// Stops it and waits until its sockets are closed.
+    /// Asks it to end as SIGTERM asks a Redis; see [`crate::Server::terminate`].
+    pub fn terminate(&self) {
+        self.inner.terminate();
+    }
+
+    /// Stops it, without saving, and waits until its sockets are closed.
     pub fn shutdown(self) {
         park::run(self.inner.shutdown());
     }

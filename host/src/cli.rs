@@ -7,9 +7,8 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use clap::Parser;
 use petridis::{Error, Server};
 
@@ -27,8 +26,8 @@ const DEFAULT_PORT: &str = "6379";
 const LARGEST_MEMORY: u64 = 4 << 30;
 const SMALLEST_MEMORY: u64 = 16 << 20;
 
-/// How long the server may take to end after a signal.
-const STOP_LIMIT: Duration = Duration::from_secs(3);
+/// The one parameter that may stand without a value on the command line.
+const SELF_SIGNED: &str = "tls-self-signed";
 
 /// Names of Redis 8.0's parameters, for suggestions only.
 const PARAMETERS: &str = include_str!("parameters.txt");
@@ -60,6 +59,12 @@ Parameters of Redis, as redis-server takes them:
       --maxmemory SIZE          Evict or refuse beyond this, see --maxmemory-policy
       --timeout SECONDS         Close idle connections
       --tcp-keepalive SECONDS   Ask silent peers whether they are there
+      --tls-port N              Listen for TLS too; with --port 0 for nothing else
+      --tls-cert-file FILE      Certificate to show, PEM, and --tls-key-file FILE for its key
+      --tls-ca-cert-file FILE   Whose certificates clients may show
+      --tls-auth-clients WORD   Whether they must: yes (as in Redis), optional or no
+      --tls-self-signed         Make a certificate for local use, written to --tls-cert-file
+      --pidfile FILE            Write the number of the process to this file
       --loglevel LEVEL          debug, verbose, notice, warning or nothing
       --logfile PATH            Log to a file instead of standard error
       --NAME VALUE...           Any other parameter of redis.conf
@@ -255,6 +260,9 @@ fn separate(arguments: Vec<OsString>) -> Result<(Vec<OsString>, Vec<Pair>)> {
             };
             values.push(value);
         }
+        if name == SELF_SIGNED && values.is_empty() {
+            values.push("yes".to_owned());
+        }
         let pair =
             conf::pair(name, &values).with_context(|| format!("--{name}{}", suggestion(name)))?;
         parameters.push(pair);
@@ -264,7 +272,7 @@ fn separate(arguments: Vec<OsString>) -> Result<(Vec<OsString>, Vec<Pair>)> {
 
 /// What may have been meant by a name that nobody knows; nothing for a name that is known.
 fn suggestion(name: &str) -> String {
-    let names = || PARAMETERS.lines().chain(OWN_FLAGS);
+    let names = || PARAMETERS.lines().chain(OWN_FLAGS).chain([SELF_SIGNED]);
     let name = name.to_ascii_lowercase();
     if names().any(|known| known == name) {
         return String::new();
@@ -291,13 +299,16 @@ fn last<'a>(config: &'a [Pair], name: &str) -> Option<&'a str> {
 
 fn serve(
     flags: &Flags,
-    config: Vec<Pair>,
+    mut config: Vec<Pair>,
     command: Option<Vec<OsString>>,
 ) -> Result<ExitCode, Failure> {
     install_log(&config).map_err(Failure::Config)?;
     raise_file_limit(&config);
     if last(&config, "daemonize").is_some_and(|value| value.eq_ignore_ascii_case("yes")) {
-        tracing::warn!("daemonize is not supported: the server stays in the foreground");
+        return Err(Failure::Config(anyhow::anyhow!(
+            "daemonize yes: this server stays in the foreground; let the shell (`petridis &`), a \
+             container or a service manager put it in the background"
+        )));
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
@@ -308,6 +319,9 @@ fn serve(
     runtime.block_on(async {
         // Before the sockets, so that nothing that could end the process goes by unseen.
         let signal = Signals::listen().map_err(|error| Failure::Run(error.into()))?;
+        let certificate_file = certificate_file(&mut config);
+        let pid_file = last(&config, "pidfile").filter(|path| !path.is_empty());
+        let pid_file = pid_file.map(PathBuf::from);
         let names: Vec<String> = config.iter().map(|pair| pair.0.clone()).collect();
         let mut builder = build(flags, config);
         if let Some(path) = &flags.load {
@@ -320,11 +334,23 @@ fn serve(
         }
         let server = builder.start().await;
         let server = server.map_err(|error| explain(error, &names))?;
-        let port_file = flags
-            .port_file
-            .as_deref()
-            .map(|path| PortFile::write(path, server.port()));
+        let port_file = flags.port_file.as_deref().map(|path| {
+            let text = format!("{}\n", server.port());
+            Notice::write(path, &text).with_context(|| format!("--port-file {}", path.display()))
+        });
         let _port_file = port_file.transpose().map_err(Failure::Run)?;
+        let certificate_file = certificate_file.as_deref().zip(server.tls_certificate());
+        let certificate_file = certificate_file.map(|(path, text)| {
+            let written = Notice::write(path, text);
+            tracing::info!("The certificate to trust is in {}", path.display());
+            written.with_context(|| format!("--tls-cert-file {}", path.display()))
+        });
+        let _certificate_file = certificate_file.transpose().map_err(Failure::Run)?;
+        let _pid_file = pid_file.as_deref().and_then(|path| {
+            let written = Notice::write(path, &format!("{}\n", std::process::id()));
+            let failed = |error| tracing::warn!("Failed to write PID file {path:?}: {error:#}");
+            written.map_err(failed).ok()
+        });
         if let Some(command) = command {
             let names = flags.env.iter().map(String::as_str);
             return run::run(server, &command, names)
@@ -335,6 +361,20 @@ fn serve(
         run_until_end(server, signal).await.map_err(Failure::Run)?;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Where the certificate goes that the server makes, if it is to make one: to the file that was named,
+/// or to one among the temporary files.
+fn certificate_file(config: &mut Vec<Pair>) -> Option<PathBuf> {
+    if !last(config, SELF_SIGNED)?.eq_ignore_ascii_case("yes") {
+        return None;
+    }
+    let named = last(config, "tls-cert-file").filter(|file| !file.is_empty());
+    let path = named.map(PathBuf::from).unwrap_or_else(|| {
+        std::env::temp_dir().join(format!("petridis-{}.crt", std::process::id()))
+    });
+    config.push(("tls-cert-file".to_owned(), path.display().to_string()));
+    Some(path)
 }
 
 fn install_log(config: &[Pair]) -> Result<()> {
@@ -443,15 +483,21 @@ fn explain(error: Error, names: &[String]) -> Failure {
 /// Says on standard output, at once, that clients can come.
 fn announce(server: &Server) -> Result<()> {
     tracing::info!("Seed {}", server.seed());
-    let mut text = log::line(
-        '*',
-        &format!(
-            "Petridis {} (Redis {REDIS_VERSION}) listening on {}",
-            env!("CARGO_PKG_VERSION"),
-            server.url()
-        ),
-    );
-    text += &log::line('*', "Ready to accept connections tcp");
+    let urls = [
+        (!server.addresses().is_empty()).then(|| server.url()),
+        server.tls_url(),
+    ];
+    let mut text = String::new();
+    for url in urls.iter().flatten() {
+        let version = env!("CARGO_PKG_VERSION");
+        let listening = format!("Petridis {version} (Redis {REDIS_VERSION}) listening on {url}");
+        text += &log::line('*', &listening);
+    }
+    for (url, transport) in urls.iter().zip(["tcp", "tls"]) {
+        if url.is_some() {
+            text += &log::line('*', &format!("Ready to accept connections {transport}"));
+        }
+    }
     if server.unixsocket().is_some() {
         text += &log::line('*', "Ready to accept connections unix");
     }
@@ -463,29 +509,27 @@ fn announce(server: &Server) -> Result<()> {
     }
 }
 
-/// The file that tells a script the port. It appears whole, and goes with the server.
-struct PortFile(PathBuf);
+/// A file that tells others something about the server: its port, its number, its certificate. It appears whole,
+/// and goes with the server.
+struct Notice(PathBuf);
 
-impl PortFile {
-    fn write(path: &Path, port: u16) -> Result<Self> {
-        let name = path
-            .file_name()
-            .context("--port-file needs the name of a file")?;
+impl Notice {
+    fn write(path: &Path, text: &str) -> Result<Self> {
+        let name = path.file_name().context("it needs the name of a file")?;
         let mut draft = name.to_owned();
         draft.push(format!(".{}.tmp", std::process::id()));
         let draft = path.with_file_name(draft);
-        let written = std::fs::write(&draft, format!("{port}\n"))
-            .and_then(|()| std::fs::rename(&draft, path));
+        let written = std::fs::write(&draft, text).and_then(|()| std::fs::rename(&draft, path));
         if written.is_err() {
             // It may not even exist.
             let _ = std::fs::remove_file(&draft);
         }
-        written.with_context(|| format!("writing the port to {}", path.display()))?;
+        written?;
         Ok(Self(path.to_owned()))
     }
 }
 
-impl Drop for PortFile {
+impl Drop for Notice {
     fn drop(&mut self) {
         // Whoever read it may have removed it.
         let _ = std::fs::remove_file(&self.0);
@@ -493,22 +537,22 @@ impl Drop for PortFile {
 }
 
 async fn run_until_end(server: Server, mut signals: Signals) -> Result<()> {
-    let signal = tokio::select! {
-        ended = server.wait() => {
-            ended?;
-            tracing::info!("The server is now ready to exit, bye bye...");
-            return Ok(());
+    let mut interrupted = false;
+    loop {
+        let signal = tokio::select! {
+            ended = server.wait() => {
+                ended?;
+                tracing::warn!("Redis is now ready to exit, bye bye...");
+                return Ok(());
+            }
+            signal = signals.next() => signal,
+        };
+        match signal {
+            "SIGTERM" => server.terminate(),
+            _ if std::mem::replace(&mut interrupted, true) => bail!("You insist... exiting now."),
+            _ => server.interrupt(),
         }
-        signal = signals.next() => signal,
-    };
-    tracing::info!("Received {signal} scheduling shutdown...");
-    tokio::select! {
-        stopped = tokio::time::timeout(STOP_LIMIT, server.shutdown()) => {
-            ensure!(stopped.is_ok(), "the engine is busy and was left");
-            tracing::info!("The server is now ready to exit, bye bye...");
-            Ok(())
-        }
-        _ = signals.next() => bail!("You insist... exiting now."),
+        tracing::info!("Received {signal} scheduling shutdown...");
     }
 }
 
@@ -589,6 +633,8 @@ mod tests {
                 "maxmemory=1mb"
             ]
         );
+        let (_, parameters) = separated("--tls-self-signed --tls-port 7001");
+        assert_eq!(parameters, ["tls-self-signed=yes", "tls-port=7001"]);
         let (_, parameters) = separated("--client-output-buffer-limit normal 0 0 0");
         assert_eq!(parameters, ["client-output-buffer-limit=normal 0 0 0"]);
     }

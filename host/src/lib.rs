@@ -28,13 +28,14 @@
 //! `engine`.
 //!
 //! Layers, each knowing only those before it: `tuning`, `sandbox`, `bindings`, `image` →
-//! `clock`, `instance`, `files` → `net` → `driver` → `park`, `server` → `blocking`. The program's `conf`, `log` and
+//! `clock`, `instance`, `files` → `socket`, `net`, `tls` → `driver` → `park`, `server` → `blocking`. The program's `conf`, `log` and
 //! `cli` use what is public here.
 
 mod bindings;
 pub mod blocking;
 mod clock;
 mod control;
+mod dish;
 mod driver;
 mod error;
 mod files;
@@ -49,6 +50,8 @@ mod rooms;
 mod sandbox;
 mod server;
 mod snapshot;
+mod socket;
+mod tls;
 mod tuning;
 
 pub use clock::{Clock, ManualClock, ScaledClock};

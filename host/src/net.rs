@@ -21,15 +21,14 @@ use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes};
 use slab::Slab;
-use socket2::{SockRef, TcpKeepalive};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream, tcp};
-#[cfg(unix)]
-use tokio::net::{UnixListener, UnixStream, unix};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::Sleep;
+use tokio_rustls::TlsAcceptor;
 
-use crate::bindings::{Controlled, Event, Opened, Received, Saved, Transport, Unsent};
+use crate::bindings::{Controlled, Event, Opened, Received, Saved, Signal, Unsent};
+use crate::socket::{Arrival, Listener, Peer, Reader, Writer, shake_hands};
 
 /// Bytes of input after which the engine is told before anything else is read. Not more, so that
 /// peers work on their replies while the next ones are read: at pipeline 16 that is a tenth to a fifth
@@ -82,7 +81,7 @@ pub(crate) struct Hub {
 }
 
 /// Decides where a connection is admitted.
-pub(crate) type Leader = Box<dyn Fn(Socket)>;
+pub(crate) type Leader = Box<dyn Fn(Peer)>;
 
 /// What happened since the engine was last told.
 #[derive(Default)]
@@ -167,6 +166,11 @@ impl Hub {
         }));
     }
 
+    /// Tells the engine that the process is asked to end.
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.report(Event::Signal(signal));
+    }
+
     /// Sends to a connection. One that is gone meanwhile is passed over.
     pub(crate) fn send(&self, number: u32, all: &Bytes, from: usize, to: usize) {
         let connections = self.connections.borrow();
@@ -234,7 +238,7 @@ impl Hub {
         self.connections
             .borrow()
             .iter()
-            .any(|(_, connection)| connection.backlog() > 0)
+            .any(|(_, connection)| connection.is_sending())
     }
 
     /// From now on TCP connections may be silent for so many seconds, for ever with 0.
@@ -243,35 +247,19 @@ impl Hub {
         self.keepalive.set(silence);
     }
 
+    /// Has a connection admitted, here or where it is led.
+    fn receive(self: &Rc<Self>, peer: Peer) {
+        match self.leader.get() {
+            Some(lead) => lead(peer),
+            None => self.admit(peer),
+        }
+    }
+
     /// Takes a connection in.
-    pub(crate) fn admit(self: &Rc<Self>, socket: Socket) {
-        let (reader, writer, transport, peer, local) = match socket {
-            Socket::Tcp(stream) => {
-                prepare(&stream, self.keepalive.get());
-                let peer = address(stream.peer_addr());
-                let local = address(stream.local_addr());
-                let (reader, writer) = stream.into_split();
-                (
-                    Reader::Tcp(reader),
-                    Writer::Tcp(writer),
-                    Transport::Tcp,
-                    peer,
-                    local,
-                )
-            }
-            #[cfg(unix)]
-            Socket::Unix(stream, path) => {
-                let (reader, writer) = stream.into_split();
-                let name = format!("{path}:0");
-                (
-                    Reader::Unix(reader),
-                    Writer::Unix(writer),
-                    Transport::Unix,
-                    name.clone(),
-                    name,
-                )
-            }
-        };
+    pub(crate) fn admit(self: &Rc<Self>, socket: Peer) {
+        let transport = socket.transport();
+        let (peer, local) = socket.addresses();
+        let (reader, writer) = socket.split(self.keepalive.get());
         let mut connections = self.connections.borrow_mut();
         let slot = connections.vacant_entry();
         let Ok(number) = u32::try_from(slot.key()) else {
@@ -422,6 +410,11 @@ impl Connection {
         self.outbox.borrow().bytes
     }
 
+    /// Whether anything is still to be sent.
+    fn is_sending(&self) -> bool {
+        self.backlog() > 0 || self.writer.borrow().holds_back()
+    }
+
     fn wake(&self) {
         if let Some(task) = &*self.task.borrow() {
             task.wake_by_ref();
@@ -436,8 +429,9 @@ impl Connection {
         let mut outbox = self.outbox.borrow_mut();
         if outbox.bytes == 0 {
             let writer = self.writer.borrow();
+            let task = self.task.borrow();
             while from < to {
-                match writer.try_write(&all[from..to]) {
+                match writer.try_write(&all[from..to], task.as_ref()) {
                     Ok(length) => from += length,
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -490,7 +484,7 @@ impl Connection {
 
     /// Ends the connection from this side.
     fn end(&self, flush: bool) {
-        let waits = flush && self.state.get() == State::Open && self.backlog() > 0;
+        let waits = flush && self.state.get() == State::Open && self.is_sending();
         self.state
             .set(if waits { State::Ending } else { State::Over });
         self.wake();
@@ -513,7 +507,7 @@ impl Connection {
             }
             outbox.sent(length);
         }
-        Poll::Ready(Ok(()))
+        writer.poll_flush(cx)
     }
 
     /// Sends and receives what can be sent and received; ready when the connection is over.
@@ -528,7 +522,7 @@ impl Connection {
             *self.task.borrow_mut() = Some(cx.waker().clone());
         }
         loop {
-            if matches!(self.state.get(), State::Open | State::Ending) && self.backlog() > 0 {
+            if matches!(self.state.get(), State::Open | State::Ending) && self.is_sending() {
                 let flushed = self.poll_flush(cx);
                 let news = self.outbox.borrow_mut().news();
                 self.tell(hub, news);
@@ -593,36 +587,7 @@ async fn converse(hub: Rc<Hub>, connection: Rc<Connection>, mut reader: Reader) 
         over
     })
     .await;
-}
-
-/// An open listening socket.
-pub(crate) enum Listener {
-    Tcp(TcpListener),
-    #[cfg(unix)]
-    Unix(UnixListener, String),
-}
-
-/// A connection that was accepted.
-pub(crate) enum Socket {
-    Tcp(TcpStream),
-    #[cfg(unix)]
-    Unix(UnixStream, String),
-}
-
-impl Listener {
-    async fn accept(&self) -> io::Result<Socket> {
-        match self {
-            Self::Tcp(listener) => listener
-                .accept()
-                .await
-                .map(|(stream, _)| Socket::Tcp(stream)),
-            #[cfg(unix)]
-            Self::Unix(listener, path) => {
-                let (stream, _) = listener.accept().await?;
-                Ok(Socket::Unix(stream, path.clone()))
-            }
-        }
-    }
+    connection.writer.borrow().say_goodbye();
 }
 
 /// Accepts connections for ever.
@@ -630,11 +595,13 @@ pub(crate) async fn accept(hub: Rc<Hub>, listener: Listener) {
     let mut failing = false;
     loop {
         match listener.accept().await {
-            Ok(socket) => {
+            Ok(arrival) => {
                 failing = false;
-                match hub.leader.get() {
-                    Some(lead) => lead(socket),
-                    None => hub.admit(socket),
+                match arrival {
+                    Arrival::Known(peer) => hub.receive(peer),
+                    Arrival::Stranger(stream, acceptor) => {
+                        tokio::task::spawn_local(introduce(hub.clone(), stream, acceptor));
+                    }
                 }
             }
             Err(error) if is_the_peers_fault(&error) => {}
@@ -650,76 +617,17 @@ pub(crate) async fn accept(hub: Rc<Hub>, listener: Listener) {
     }
 }
 
+/// Admits a peer once keys are agreed on; others are served meanwhile.
+async fn introduce(hub: Rc<Hub>, stream: TcpStream, acceptor: TlsAcceptor) {
+    if let Some(peer) = shake_hands(stream, acceptor).await {
+        hub.receive(peer);
+    }
+}
+
 fn is_the_peers_fault(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
     matches!(
         error.kind(),
         ConnectionAborted | ConnectionReset | Interrupted
     )
-}
-
-/// Sets what Redis sets on a connection. A socket that refuses is served all the same.
-fn prepare(stream: &TcpStream, keepalive: Option<Duration>) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!("Setting TCP_NODELAY: {error}");
-    }
-    if let Some(silence) = keepalive {
-        let keepalive = TcpKeepalive::new()
-            .with_time(silence)
-            .with_interval((silence / 3).max(Duration::from_secs(1)))
-            .with_retries(3);
-        if let Err(error) = SockRef::from(stream).set_tcp_keepalive(&keepalive) {
-            tracing::debug!("Setting SO_KEEPALIVE: {error}");
-        }
-    }
-}
-
-fn address(address: io::Result<std::net::SocketAddr>) -> String {
-    address.map_or_else(|_| "?:0".to_owned(), |address| address.to_string())
-}
-
-enum Reader {
-    Tcp(tcp::OwnedReadHalf),
-    #[cfg(unix)]
-    Unix(unix::OwnedReadHalf),
-}
-
-impl AsyncRead for Reader {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        // Reads through `poll_read` rather than `try_read`: it knows that a read which left room
-        // has emptied the socket, and saves the read that would only be told so.
-        match self.get_mut() {
-            Self::Tcp(half) => Pin::new(half).poll_read(cx, buffer),
-            #[cfg(unix)]
-            Self::Unix(half) => Pin::new(half).poll_read(cx, buffer),
-        }
-    }
-}
-
-enum Writer {
-    Tcp(tcp::OwnedWriteHalf),
-    #[cfg(unix)]
-    Unix(unix::OwnedWriteHalf),
-}
-
-impl Writer {
-    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(half) => half.try_write(bytes),
-            #[cfg(unix)]
-            Self::Unix(half) => half.try_write(bytes),
-        }
-    }
-
-    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Tcp(half) => Pin::new(half).poll_write(cx, bytes),
-            #[cfg(unix)]
-            Self::Unix(half) => Pin::new(half).poll_write(cx, bytes),
-        }
-    }
 }

@@ -17,9 +17,10 @@ use crate::control::{Desk, Forker};
 use crate::driver::Driver;
 use crate::error::Error;
 use crate::instance::{Instance, Setup};
-use crate::net::{Hub, Socket};
+use crate::net::Hub;
 use crate::reply::{self, Reply};
 use crate::snapshot::Snapshot;
+use crate::socket::Peer;
 
 /// The first request has to come whole within this, and within so many bytes, to choose an instance.
 const FIRST_REQUEST: Duration = Duration::from_secs(1);
@@ -159,18 +160,18 @@ async fn end_when_deserted(hub: Rc<Hub>, stays: Duration) {
 
 /// Has a connection admitted where its first request says. Whoever names nobody, or cannot have a room
 /// because of the name, is the server's own.
-async fn lead(rooms: Rc<Rooms>, lobby: Weak<Hub>, socket: Socket) {
+async fn lead(rooms: Rc<Rooms>, lobby: Weak<Hub>, socket: Peer) {
     let user = match &socket {
-        Socket::Tcp(stream) => first_user(stream).await,
-        #[cfg(unix)]
-        Socket::Unix(..) => None,
+        Peer::Tcp(stream) => first_user(stream).await,
+        // What it says can't be looked at without taking it.
+        _ => None,
     };
     let room = match user.filter(|user| user != b"default") {
         None => None,
         Some(user) => match rooms.room(&user) {
             Ok(Some(hub)) => Some(hub),
             Ok(None) => {
-                if let Socket::Tcp(stream) = &socket {
+                if let Peer::Tcp(stream) = &socket {
                     // It may be gone already.
                     let _ = stream.try_write(FULL);
                 }

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Output};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use program::Program;
 
@@ -99,6 +99,83 @@ fn a_signal_ends_it_cleanly() {
 }
 
 #[test]
+fn a_signal_saves_where_there_are_save_points() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let dir = folder.path().to_string_lossy().into_owned();
+    let file = folder.path().join("dump.rdb");
+    for (flags, is_saved) in [
+        (&["--save", "3600 1"][..], true),
+        (
+            &["--save", "3600 1", "--shutdown-on-sigterm", "nosave"],
+            false,
+        ),
+        (&["--shutdown-on-sigterm", "save"], true),
+        (&[], false),
+    ] {
+        let program = Program::start([&["--port", "0", "--dir", &dir], flags].concat(), 1);
+        say(&mut connect(&program), "SET key value\r\n", "+OK\r\n");
+        signal(&program, "TERM");
+        assert_eq!(program.end().0.code(), Some(0), "{flags:?}");
+        assert_eq!(file.exists(), is_saved, "{flags:?}");
+        let _ = fs::remove_file(&file);
+    }
+}
+
+#[test]
+fn a_server_that_cannot_save_goes_on() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let dir = folder.path().join("gone");
+    fs::create_dir(&dir).expect("a folder");
+    let path = dir.to_string_lossy();
+    let flags = ["--port", "0", "--save", "3600 1", "--dir", &path];
+    let program = Program::start(flags, 1);
+    let mut stream = connect(&program);
+    say(&mut stream, "SET key value\r\n", "+OK\r\n");
+    fs::remove_dir(&dir).expect("it is empty");
+    signal(&program, "TERM");
+    // Whenever that arrives, it is answered.
+    std::thread::sleep(Duration::from_millis(200));
+    say(&mut stream, "GET key\r\n", "$5\r\nvalue\r\n");
+    fs::create_dir(&dir).expect("a folder");
+    signal(&program, "TERM");
+    assert_eq!(program.end().0.code(), Some(0));
+    assert!(dir.join("dump.rdb").exists());
+}
+
+#[test]
+fn the_pid_file_is_there_while_it_runs() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("petridis.pid");
+    let program = Program::start(["--port", "0", "--pidfile", &file.to_string_lossy()], 1);
+    let text = fs::read_to_string(&file).expect("the file is there");
+    assert_eq!(text, format!("{}\n", program.id()));
+    signal(&program, "INT");
+    assert_eq!(program.end().0.code(), Some(0));
+    assert!(!file.exists());
+}
+
+#[test]
+fn it_does_not_go_into_the_background() {
+    let output = program::command(["--port", "0", "--daemonize", "yes"]).output();
+    failed(&output.expect("it runs"), 2, &["daemonize", "foreground"]);
+}
+
+#[test]
+fn an_idle_client_is_closed_after_the_timeout() {
+    let program = Program::start(["--port", "0", "--timeout", "1"], 1);
+    let (idle, mut busy) = (connect(&program), connect(&program));
+    let began = Instant::now();
+    let closed = std::thread::spawn(move || until_closed(idle));
+    while !closed.is_finished() {
+        say(&mut busy, "PING\r\n", "+PONG\r\n");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(closed.join().expect("no panic"), "");
+    assert!(began.elapsed() >= Duration::from_secs(1));
+    say(&mut busy, "PING\r\n", "+PONG\r\n");
+}
+
+#[test]
 fn shutdown_ends_it_cleanly() {
     let program = Program::start(["--port", "0"], 1);
     let mut stream = connect(&program);
@@ -134,6 +211,49 @@ fn a_flag_that_is_none_is_said_so() {
         .output()
         .expect("it runs");
     failed(&output, 2, &["/nowhere/redis.conf"]);
+}
+
+#[test]
+fn a_certificate_is_made_on_request_and_goes_with_the_server() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("petridis.crt");
+    let path = file.to_string_lossy();
+    let flags = ["--port", "0", "--tls-self-signed", "--tls-cert-file", &path];
+    let program = Program::start(flags, 2);
+    let listening = |line: &&String| line.contains("listening on rediss://127.0.0.1:");
+    assert_eq!(program.greeting.iter().filter(listening).count(), 1);
+    let text = fs::read_to_string(&file).expect("the file is there");
+    assert!(text.starts_with("-----BEGIN CERTIFICATE-----"), "{text}");
+    let reply = format!(
+        "*2\r\n$13\r\ntls-cert-file\r\n${}\r\n{path}\r\n",
+        path.len()
+    );
+    say(
+        &mut connect(&program),
+        "CONFIG GET tls-cert-file\r\n",
+        &reply,
+    );
+    signal(&program, "TERM");
+    assert_eq!(program.end().0.code(), Some(0));
+    assert!(!file.exists());
+}
+
+#[test]
+fn what_is_wrong_with_tls_is_said() {
+    let refused = |flags: &[&str]| {
+        let flags = [
+            &["--port", "0", "--tls-port", "1", "--tls-auth-clients", "no"],
+            flags,
+        ];
+        program::command(flags.concat()).output().expect("it runs")
+    };
+    failed(&refused(&[]), 2, &["tls-cert-file", "tls-self-signed"]);
+    let missing = ["--tls-cert-file", "/nowhere/petridis.crt"];
+    failed(
+        &refused(&missing),
+        2,
+        &["tls-cert-file /nowhere/petridis.crt"],
+    );
 }
 
 #[test]

@@ -99,6 +99,11 @@ impl Real {
         self.address
     }
 
+    /// Leaves all clients and begins with new ones.
+    pub fn reconnect(&mut self) {
+        self.connections = Connections::new(self.address);
+    }
+
     /// Waits as recording must: it can't know which command has no answer.
     pub fn for_recording(mut self) -> Self {
         let (due, grace) = (Duration::from_millis(1500), Duration::from_millis(60));

@@ -24,3 +24,14 @@ fn random_commands_answer_as_a_real_redis_does() {
         panic!("{difference}");
     }
 }
+
+#[test]
+fn several_clients_are_sent_what_a_real_redis_sends() {
+    let Some(mut real) = differential::start_real() else {
+        eprintln!("{}", real::SKIPPED);
+        return;
+    };
+    if let Err(difference) = petridis_tests::crowd::run(&mut real, CASES / 3) {
+        panic!("{difference}");
+    }
+}

@@ -353,6 +353,20 @@ pub struct ShutdownOptions(u8);
 
 impl ShutdownOptions {
     pub(super) const DEFAULT: ShutdownOptions = ShutdownOptions(0);
+
+    /// Whether data is saved: always, never, or where there are save points.
+    pub fn save(self) -> Option<bool> {
+        match self.0 & 3 {
+            1 => Some(true),
+            2 => Some(false),
+            _ => None,
+        }
+    }
+
+    /// Whether the server ends even if saving fails.
+    pub fn is_forced(self) -> bool {
+        self.0 & 8 != 0
+    }
 }
 
 const SHUTDOWN_WORDS: [(&str, u8); 5] = [

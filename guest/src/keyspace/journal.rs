@@ -76,6 +76,8 @@ pub enum Cause {
     Itself,
     /// All of its database was emptied, or exchanged for another.
     Database,
+    /// The same, and where there was no key there is one now whose time is up.
+    Overdue,
 }
 
 /// A key that is not what it was.

@@ -525,7 +525,7 @@ impl Keyspace {
 
     /// Empties a database; returns how many keys it held.
     pub fn clear(&mut self, db: usize) -> usize {
-        self.tell_wanted(db, &[db]);
+        self.tell_wanted(db, None);
         let table = std::mem::take(&mut self.databases[db]);
         self.keep_order(self.in_order);
         self.journal.flushed = true;
@@ -539,45 +539,33 @@ impl Keyspace {
         if one == other {
             return;
         }
-        self.expire_wanted([one, other]);
-        self.tell_wanted(one, &[one, other]);
-        self.tell_wanted(other, &[one, other]);
+        self.tell_wanted(one, Some(other));
+        self.tell_wanted(other, Some(one));
         self.databases.swap(one, other);
     }
 
-    /// Removes the keys whose time is up that are wanted in one of two databases: that one comes to be
-    /// in the place of another is no change to who watches.
-    fn expire_wanted(&mut self, databases: [usize; 2]) {
-        let wanted = databases.map(|db| self.journal.interest.keys_of(db));
-        let overdue: Vec<(usize, Box<[u8]>)> = wanted
-            .into_iter()
-            .flatten()
-            .flat_map(|(_, key)| databases.map(|db| (db, key)))
-            .filter(|(db, key)| self.is_overdue(*db, key))
-            .map(|(db, key)| (db, key.into()))
-            .collect();
-        for (db, key) in overdue {
-            self.peek(db, &key);
-        }
-    }
-
-    /// Tells of the wanted keys of a database, which is to change as a whole, that they changed: those
-    /// that are in one of the databases given.
-    fn tell_wanted(&mut self, db: usize, found_in: &[usize]) {
-        let changed: Vec<Change> = self
-            .journal
-            .interest
-            .keys_of(db)
-            .filter(|(hash, key)| {
-                found_in.iter().any(|db| {
-                    let found = self.databases[*db].find(*hash, key);
-                    found.is_some_and(|position| !self.is_due(*db, position))
-                })
+    /// Tells of the wanted keys of a database, whose place another one is to take, if one does, that
+    /// they changed: those that are there, and those that are in the other.
+    fn tell_wanted(&mut self, db: usize, other: Option<usize>) {
+        let cause = |hash: u32, key: &[u8]| {
+            if self.databases[db].find(hash, key).is_some() {
+                return Some(Cause::Database);
+            }
+            let position = self.databases[other?].find(hash, key)?;
+            Some(if self.is_due(other?, position) {
+                Cause::Overdue
+            } else {
+                Cause::Database
             })
-            .map(|(_, key)| Change {
-                db,
-                key: key.into(),
-                cause: Cause::Database,
+        };
+        let wanted = self.journal.interest.keys_of(db);
+        let changed: Vec<Change> = wanted
+            .filter_map(|(hash, key)| {
+                Some(Change {
+                    db,
+                    key: key.into(),
+                    cause: cause(hash, key)?,
+                })
             })
             .collect();
         self.journal.changes.extend(changed);

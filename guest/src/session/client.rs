@@ -143,6 +143,8 @@ pub struct Client {
     pub transaction: Option<Box<Transaction>>,
     /// The keys it watches.
     pub watched: Vec<DbKey>,
+    /// Those of them that came to be, with their time up, while it watched: that they go is no change.
+    pub overdue_watches: Vec<DbKey>,
     /// One of them has changed.
     pub is_touched: bool,
     /// What is known of it as one that follows the changes of the data.

@@ -88,9 +88,9 @@ impl Server {
             self.invalidate_all();
         }
         for Change { db, key, cause } in &changes {
-            self.touch_watched(*db, key);
+            self.touch_watched(*db, key, *cause);
             self.waiters.changed(*db, key);
-            if *cause != Cause::Database {
+            if !matches!(cause, Cause::Database | Cause::Overdue) {
                 self.invalidate(key, *cause, by);
             }
         }
@@ -149,11 +149,8 @@ impl Server {
         }
     }
 
-    /// What falls due at this time: keys go, waits end, a pause is over.
+    /// What falls due at this time: a pause is over, keys go, waits end.
     pub fn fall_due(&mut self, out: &mut Output) {
-        self.keyspace.expire_due();
-        self.propagate_singly();
-        self.end_waits(out);
         if self
             .pause
             .as_ref()
@@ -161,6 +158,9 @@ impl Server {
         {
             self.end_pause();
         }
+        self.keyspace.expire_due();
+        self.propagate_singly();
+        self.end_waits(out);
         if self.is_unsettled || !self.keyspace.journal.is_empty() {
             self.settle(out);
         }

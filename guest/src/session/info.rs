@@ -130,22 +130,20 @@ fn server(server: &Server, page: &mut Page) {
     page.field("executable", fact("executable", ""));
     page.field("config_file", fact("config_file", ""));
     page.field("io_threads_active", 0);
-    let mut listeners = 0;
-    if config.port != 0 {
-        let addresses = String::from_utf8_lossy(&config.bind.0).replace(' ', ",bind=");
-        page.field(
-            "listener0",
-            format_args!("name=tcp,bind={addresses},port={}", config.port),
-        );
-        listeners = 1;
-    }
+    // Each kind has its number, whether the others are there or not.
+    let addresses = String::from_utf8_lossy(&config.bind.0).replace(' ', ",bind=");
+    let on_port = |page: &mut Page, listener, name, port| {
+        if port != 0 {
+            let listens = format_args!("name={name},bind={addresses},port={port}");
+            page.field(listener, listens);
+        }
+    };
+    on_port(page, "listener0", "tcp", config.port);
     if !config.unixsocket.is_empty() {
         let path = String::from_utf8_lossy(&config.unixsocket);
-        page.field(
-            format_args!("listener{listeners}"),
-            format_args!("name=unix,bind={path}"),
-        );
+        page.field("listener1", format_args!("name=unix,bind={path}"));
     }
+    on_port(page, "listener2", "tls", config.tls_port);
 }
 
 fn clients(server: &Server, page: &mut Page) {

@@ -57,6 +57,7 @@ pub use gate::run;
 pub use output::{Delivery, Output};
 pub use persistence::{ImageFile, Persistence, Saved};
 pub use scripting::Scripts;
+pub use shutdown::Signal;
 pub use stats::Stats;
 
 use std::collections::{BTreeMap, VecDeque};

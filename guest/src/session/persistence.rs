@@ -27,8 +27,8 @@ pub enum Waiting {
     Everybody(Connection),
     /// Everybody, and then the server ends; even if it fails, for `forced`.
     Exit {
-        /// Who wants it to end.
-        by: Connection,
+        /// The client that wants it to end; None for a signal.
+        by: Option<Connection>,
         /// Whatever becomes of the image.
         forced: bool,
     },
@@ -129,8 +129,8 @@ impl Persistence {
 pub enum Saved {
     /// Nobody waited.
     Unnoticed,
-    /// The reply of this client is as it should be.
-    Told(Connection),
+    /// The replies that were held back are as they should be.
+    Told,
     /// This client is to hear an error instead.
     Refused(Connection, CommandError),
 }
@@ -203,13 +203,18 @@ impl Server {
                 self.persistence.failed = !written;
                 Saved::Unnoticed
             }
-            Waiting::Everybody(connection) if written => Saved::Told(connection),
+            Waiting::Everybody(_) if written => Saved::Told,
             Waiting::Everybody(connection) => Saved::Refused(connection, error::CANNOT_SAVE),
-            Waiting::Exit { by, forced } if written || forced => {
+            Waiting::Exit { forced, .. } if written || forced => {
                 self.exit = true;
-                Saved::Told(by)
+                Saved::Told
             }
-            Waiting::Exit { by, .. } => Saved::Refused(by, error::CANNOT_SHUT_DOWN),
+            Waiting::Exit { by, .. } => {
+                self.stay();
+                by.map_or(Saved::Told, |by| {
+                    Saved::Refused(by, error::CANNOT_SHUT_DOWN)
+                })
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use super::gate::{self, Command, Done};
 use super::{Call, Caller, Connection, Server, SessionHandler};
 use crate::commands::table::{self, CommandSpec, Flags};
 use crate::commands::{CommandError, Outcome, error};
+use crate::keyspace::Cause;
 use crate::resp::{Args, OwnedArgs, Sink, Wire};
 
 pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
@@ -160,17 +161,34 @@ impl Server {
     }
 
     /// Who watches this key will not have their EXEC, and need not watch any more.
-    pub(super) fn touch_watched(&mut self, db: usize, key: &[u8]) {
+    pub(super) fn touch_watched(&mut self, db: usize, key: &[u8], cause: Cause) {
         if self.watchers.is_empty() {
             return;
         }
-        let Some(connections) = self.watchers.get(&(db, key.into())) else {
+        let watched: DbKey = (db, key.into());
+        let Some(connections) = self.watchers.get(&watched) else {
             return;
         };
         for connection in connections.clone() {
-            self.forget_watches(connection);
-            if let Some(client) = self.clients.get_mut(connection) {
-                client.is_touched = true;
+            let Some(client) = self.clients.get_mut(connection) else {
+                continue;
+            };
+            let overdue = client
+                .overdue_watches
+                .iter()
+                .position(|key| *key == watched);
+            match (cause, overdue) {
+                (Cause::Overdue, None) => client.overdue_watches.push(watched.clone()),
+                (Cause::Overdue, Some(_)) => {}
+                (Cause::Itself, Some(place)) => {
+                    client.overdue_watches.swap_remove(place);
+                }
+                _ => {
+                    self.forget_watches(connection);
+                    if let Some(client) = self.clients.get_mut(connection) {
+                        client.is_touched = true;
+                    }
+                }
             }
         }
     }
@@ -180,7 +198,10 @@ impl Server {
     fn watches_overdue(&self, connection: Connection) -> bool {
         self.clients.get(connection).is_some_and(|client| {
             let mut watched = client.watched.iter();
-            watched.any(|(db, key)| self.keyspace.is_overdue(*db, key))
+            watched.any(|watched| {
+                let (db, key) = watched;
+                self.keyspace.is_overdue(*db, key) && !client.overdue_watches.contains(watched)
+            })
         })
     }
 
@@ -190,6 +211,7 @@ impl Server {
             return;
         };
         client.is_touched = false;
+        client.overdue_watches.clear();
         for (db, key) in std::mem::take(&mut client.watched) {
             self.keyspace.no_longer_want(db, &key);
             let watched = (db, key);

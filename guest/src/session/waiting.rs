@@ -239,7 +239,7 @@ impl Server {
 
     /// True if what the key holds now is a reason to run the client's command again.
     fn is_served_by(&mut self, connection: Connection, db: usize, key: &[u8]) -> bool {
-        let value = self.keyspace.peek(db, key).map(|entry| entry.value());
+        let value = self.keyspace.value(db, key);
         let Some(client) = self.clients.get(connection) else {
             return false;
         };

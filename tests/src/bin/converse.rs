@@ -5,6 +5,7 @@
 //! converse record WORD        plays them on a real Redis and writes down what it answers
 //! converse real WORD          plays them on a real Redis and compares
 //! converse differ [FAMILY [CASES]]   random commands on the native engine and a real Redis
+//! converse crowd [CASES]             random commands of several clients at a time, on both
 //! converse dumps [CASES [FAMILY]]    values dumped by the one and restored by the other
 //! ```
 //!
@@ -23,8 +24,8 @@ use petridis_tests::play::check;
 use petridis_tests::real::{self, Real};
 use petridis_tests::record::record;
 
-const USAGE: &str = "converse play|record|real WORD, converse differ [FAMILY [CASES]], or \
-                     converse dumps [CASES [FAMILY]]";
+const USAGE: &str = "converse play|record|real WORD, converse differ [FAMILY [CASES]], \
+                     converse crowd [CASES], or converse dumps [CASES [FAMILY]]";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -34,6 +35,11 @@ fn main() -> ExitCode {
         ["differ", family] => differ(family, 3000),
         ["differ", family, cases] => match cases.parse() {
             Ok(cases) => differ(family, cases),
+            Err(_) => Err(USAGE.to_owned()),
+        },
+        ["crowd"] => crowd(2000),
+        ["crowd", cases] => match cases.parse() {
+            Ok(cases) => crowd(cases),
             Err(_) => Err(USAGE.to_owned()),
         },
         ["dumps"] => dumps(1000, ""),
@@ -56,6 +62,13 @@ fn main() -> ExitCode {
 fn differ(family: &str, cases: u32) -> Result<(), String> {
     let mut real = differential::start_real().ok_or(real::SKIPPED)?;
     differential::run(&mut real, cases, family)?;
+    println!("{cases} scripts, no difference");
+    Ok(())
+}
+
+fn crowd(cases: u32) -> Result<(), String> {
+    let mut real = differential::start_real().ok_or(real::SKIPPED)?;
+    petridis_tests::crowd::run(&mut real, cases)?;
     println!("{cases} scripts, no difference");
     Ok(())
 }

@@ -5,6 +5,7 @@
 //! `int`); `?` after a slot makes it optional, `*` repeats it. Knows no server.
 
 mod acl;
+pub mod crowd;
 mod dump;
 mod geo;
 mod hashes;
@@ -49,6 +50,7 @@ const FAMILIES: &[Family] = &[
         slot: |_| None,
     },
     acl::FAMILY,
+    crowd::FAMILY,
     dump::FAMILY,
     geo::FAMILY,
     hashes::FAMILY,
