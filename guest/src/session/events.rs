@@ -146,11 +146,8 @@ impl Server {
         }
     }
 
-    /// What falls due at this time: keys go, waits end, a pause is over.
+    /// What falls due at this time: a pause is over, keys go, waits end.
     pub fn fall_due(&mut self, out: &mut Output) {
-        self.keyspace.expire_due();
-        self.propagate_singly();
-        self.end_waits(out);
         if self
             .pause
             .as_ref()
@@ -158,6 +155,9 @@ impl Server {
         {
             self.end_pause();
         }
+        self.keyspace.expire_due();
+        self.propagate_singly();
+        self.end_waits(out);
         if self.is_unsettled || !self.keyspace.journal.is_empty() {
             self.settle(out);
         }
