@@ -9,10 +9,9 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::time::{Instant as TokioInstant, Sleep};
 
-use crate::bindings::{Control, Delivery, Effects, Event, Image};
+use crate::bindings::{Control, Effects, Event, Image};
 use crate::clock::{Clock, Timepiece};
 use crate::control::{Answer, Desk};
 use crate::error::Error;
@@ -207,7 +206,7 @@ impl Driver {
             }
         }
         if !effects.sends.is_empty() {
-            send(&self.hub, Bytes::from(effects.bytes), &effects.sends);
+            self.hub.send_all(&effects.bytes.into(), &effects.sends);
         }
         for close in effects.closes {
             self.hub.close(close.connection, close.flush);
@@ -262,19 +261,6 @@ fn told(written: std::io::Result<()>) -> bool {
         tracing::warn!("Error saving DB on disk: {error}");
     }
     written.is_ok()
-}
-
-/// Hands out the bytes of a turn, those that follow each other to one connection in one piece.
-fn send(hub: &Hub, bytes: Bytes, sends: &[Delivery]) {
-    let end = |send: &Delivery| (send.start as usize + send.length as usize).min(bytes.len());
-    let follows = |one: &Delivery, next: &Delivery| {
-        one.connection == next.connection && end(one) == next.start as usize
-    };
-    for group in sends.chunk_by(follows) {
-        if let (Some(first), Some(last)) = (group.first(), group.last()) {
-            hub.send(first.connection, &bytes, first.start as usize, end(last));
-        }
-    }
 }
 
 /// A timer that is moved only when the engine wants to be woken earlier than it rings: most turns

@@ -27,7 +27,7 @@ use tokio::sync::Notify;
 use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 
-use crate::bindings::{Controlled, Event, Opened, Received, Saved, Signal, Unsent};
+use crate::bindings::{Controlled, Delivery, Event, Opened, Received, Saved, Signal, Unsent};
 use crate::socket::{Arrival, Listener, Peer, Reader, Writer, shake_hands};
 
 /// Bytes of input after which the engine is told before anything else is read. Not more, so that
@@ -47,6 +47,9 @@ const LARGEST_WINDOW: usize = 256 << 10;
 /// at the second the connection is given up.
 const READ_GATE: u64 = 64 << 20;
 const LARGEST_BACKLOG: u64 = 1 << 30;
+
+/// Bytes that are copied together to be written at once.
+const LARGEST_COPY: usize = 64 << 10;
 
 /// Bytes that are copied together in an outbox rather than kept as pieces of a shared buffer.
 const SMALL_PIECE: usize = 32 << 10;
@@ -171,13 +174,69 @@ impl Hub {
         self.report(Event::Signal(signal));
     }
 
-    /// Sends to a connection. One that is gone meanwhile is passed over.
-    pub(crate) fn send(&self, number: u32, all: &Bytes, from: usize, to: usize) {
-        let connections = self.connections.borrow();
-        let Some(connection) = connections.get(number as usize) else {
-            return;
+    /// Sends what a turn brought, in order for each connection. One that is gone meanwhile is passed
+    /// over.
+    ///
+    /// Each connection is written to once, however often it was sent something: sixteen messages
+    /// for a hundred listeners are a hundred writes, not sixteen hundred.
+    pub(crate) fn send_all(&self, all: &Bytes, sends: &[Delivery]) {
+        let end = |send: &Delivery| (send.start as usize + send.length as usize).min(all.len());
+        let follows = |one: &Delivery, next: &Delivery| {
+            one.connection == next.connection && end(one) == next.start as usize
         };
-        connection.send(self, all, from, to);
+        let pieces = || {
+            sends.chunk_by(follows).filter_map(|run| {
+                let (first, last) = (run.first()?, run.last()?);
+                Some((first.connection, first.start as usize..end(last)))
+            })
+        };
+        let connections = self.connections.borrow();
+        let mut is_repeated = false;
+        for (number, _) in pieces() {
+            if let Some(connection) = connections.get(number as usize) {
+                let count = connection.pieces.get() + 1;
+                connection.pieces.set(count);
+                is_repeated |= count > 1;
+            }
+        }
+        let mut repeated = Vec::new();
+        for (number, range) in pieces() {
+            let Some(connection) = connections.get(number as usize) else {
+                continue;
+            };
+            if is_repeated && connection.pieces.get() > 1 {
+                repeated.push((number, repeated.len(), range));
+            } else {
+                connection.pieces.set(0);
+                connection.send(self, &all[range], Some(all));
+            }
+        }
+        // The second makes the order of each connection's pieces that in which they came.
+        repeated.sort_unstable_by_key(|(number, index, _)| (*number, *index));
+        let mut together = Vec::new();
+        for own in repeated.chunk_by(|one, next| one.0 == next.0) {
+            let Some(connection) = own
+                .first()
+                .and_then(|(number, ..)| connections.get(*number as usize))
+            else {
+                continue;
+            };
+            connection.pieces.set(0);
+            for (_, _, range) in own {
+                let piece = &all[range.clone()];
+                if together.len() + piece.len() > LARGEST_COPY {
+                    connection.send(self, &together, None);
+                    together.clear();
+                }
+                if piece.len() > LARGEST_COPY {
+                    connection.send(self, piece, Some(all));
+                } else {
+                    together.extend_from_slice(piece);
+                }
+            }
+            connection.send(self, &together, None);
+            together.clear();
+        }
     }
 
     /// Closes a connection that the engine wants closed and frees its number.
@@ -226,7 +285,7 @@ impl Hub {
         let farewell = Bytes::from_static(farewell);
         let connections = std::mem::take(&mut *self.connections.borrow_mut());
         for (_, connection) in &connections {
-            connection.send(self, &farewell, 0, farewell.len());
+            connection.send(self, &farewell, Some(&farewell));
             connection.end(true);
         }
         // Whatever was just reported concerns connections that no longer exist.
@@ -272,6 +331,7 @@ impl Hub {
             state: Cell::new(State::Open),
             task: RefCell::new(None),
             heard_in: Cell::new(u64::MAX),
+            pieces: Cell::new(0),
         });
         slot.insert(connection.clone());
         drop(connections);
@@ -336,6 +396,8 @@ struct Connection {
     task: RefCell<Option<Waker>>,
     /// The turn in which bytes were last read; one that never comes if none were.
     heard_in: Cell<u64>,
+    /// Pieces that it is to be sent in this turn and that do not follow each other.
+    pieces: Cell<u32>,
 }
 
 /// What waits for a peer that does not take it.
@@ -350,15 +412,16 @@ struct Outbox {
 }
 
 impl Outbox {
-    fn push(&mut self, all: &Bytes, from: usize, to: usize) {
-        let length = to - from;
-        self.bytes += length as u64;
+    /// Keeps bytes, which may be part of a buffer that can be kept instead.
+    fn push(&mut self, bytes: &[u8], all: Option<&Bytes>) {
+        self.bytes += bytes.len() as u64;
         // A piece keeps the whole buffer alive, so it must be most of it.
-        if length >= SMALL_PIECE && length >= all.len() / 2 {
+        let is_most = |all: &&Bytes| bytes.len() >= SMALL_PIECE && bytes.len() >= all.len() / 2;
+        if let Some(all) = all.filter(is_most) {
             self.seal();
-            self.pieces.push_back(all.slice(from..to));
+            self.pieces.push_back(all.slice_ref(bytes));
         } else {
-            self.tail.extend_from_slice(&all[from..to]);
+            self.tail.extend_from_slice(bytes);
             if self.tail.len() >= SMALL_PIECE {
                 self.seal();
             }
@@ -422,17 +485,17 @@ impl Connection {
     }
 
     /// Sends at once what the socket takes; the rest waits in the outbox.
-    fn send(&self, hub: &Hub, all: &Bytes, mut from: usize, to: usize) {
-        if self.state.get() != State::Open {
+    fn send(&self, hub: &Hub, mut bytes: &[u8], all: Option<&Bytes>) {
+        if self.state.get() != State::Open || bytes.is_empty() {
             return;
         }
         let mut outbox = self.outbox.borrow_mut();
         if outbox.bytes == 0 {
             let writer = self.writer.borrow();
             let task = self.task.borrow();
-            while from < to {
-                match writer.try_write(&all[from..to], task.as_ref()) {
-                    Ok(length) => from += length,
+            while !bytes.is_empty() {
+                match writer.try_write(bytes, task.as_ref()) {
+                    Ok(length) => bytes = &bytes[length..],
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     Err(_) => {
@@ -442,11 +505,11 @@ impl Connection {
                 }
             }
         }
-        if from == to {
+        if bytes.is_empty() {
             return;
         }
         let was_empty = outbox.bytes == 0;
-        outbox.push(all, from, to);
+        outbox.push(bytes, all);
         if outbox.bytes > LARGEST_BACKLOG {
             tracing::warn!(
                 "Connection {} is given up: {} bytes wait for it",

@@ -139,6 +139,7 @@ errors! {
     DISCARD_WITHOUT_MULTI = "ERR DISCARD without MULTI";
     WATCH_INSIDE_MULTI = "ERR WATCH inside MULTI is not allowed";
     EXEC_ABORTED = "EXECABORT Transaction discarded because of previous errors.";
+    SSUBSCRIBE_NOT_ALLOWED = "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client";
     MONITOR_NOT_ALLOWED = "ERR MONITOR isn't allowed for DENY BLOCKING client";
     PAUSE_MODE = "ERR CLIENT PAUSE mode must be WRITE or ALL";
     UNBLOCK_REASON = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR";

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Call, Connection, ReplyMode, Server, SessionHandler};
+use super::{Call, Caller, Connection, ReplyMode, Server, SessionHandler};
 use crate::commands::{Outcome, error, help};
 use crate::resp::{Aggregate, Args, Protocol, Sink};
 use crate::value::glob;
@@ -295,6 +295,10 @@ fn punsubscribe(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
 
 /// SSUBSCRIBE shardchannel [shardchannel ...]
 fn ssubscribe(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+    if !matches!(call.caller, Caller::Client | Caller::Woken) {
+        // A transaction expects one reply of each command. The other two may, for history's sake.
+        return Err(error::SSUBSCRIBE_NOT_ALLOWED);
+    }
     subscribe_generic(call, args, Kind::Shard)
 }
 

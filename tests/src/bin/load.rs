@@ -1,8 +1,12 @@
 //! A load generator that costs next to nothing itself, so that the server is what is measured:
 //! requests are built beforehand, replies are only counted.
 //!
-//! `load PORT CONNECTIONS PIPELINE REQUESTS WORD...` sends REQUESTS requests and prints how many were
-//! answered per second. `{key}` in a word is one of 100,000 keys at random.
+//! - `load PORT CONNECTIONS PIPELINE REQUESTS WORD...` sends REQUESTS requests. `{key}` in a word is one of
+//!   100,000 keys at random. A word `;` separates commands that are sent, and counted, as one request.
+//! - `load publish PORT SUBSCRIBERS PIPELINE MESSAGES` publishes to that many.
+//! - `load hand-over PORT PAIRS TIMES`: one of a pair waits with BLPOP for what the other pushes.
+//!
+//! Each prints how many requests, messages or hand-overs a second that was.
 
 #![allow(clippy::print_stdout, reason = "a program that a script runs")]
 
@@ -20,43 +24,127 @@ const KEYS: u64 = 100_000;
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let usage = || Error::other("load PORT CONNECTIONS PIPELINE REQUESTS WORD...");
-    let number = |index: usize| -> Result<usize> {
-        let arg = args.get(index).ok_or_else(usage)?;
-        arg.parse().map_err(|_| usage())
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let per_second = match args.as_slice() {
+        ["publish", port, subscribers, pipeline, messages] => publish(
+            number(port)?,
+            number(subscribers)?,
+            number(pipeline)?,
+            number(messages)?,
+        )?,
+        ["hand-over", port, pairs, times] => {
+            hand_over(number(port)?, number(pairs)?, number(times)?)?
+        }
+        [port, connections, pipeline, count, words @ ..] if !words.is_empty() => requests(
+            number(port)?,
+            number(connections)?,
+            number(pipeline)?,
+            number(count)?,
+            words,
+        )?,
+        _ => return Err(usage()),
     };
-    let (connections, pipeline, requests) = (number(1)?, number(2)?, number(3)?);
-    let words = args.get(4..).filter(|words| !words.is_empty());
-    let words = words.ok_or_else(usage)?;
-    let mut peers = Vec::new();
-    for _ in 0..connections {
-        let stream = TcpStream::connect(format!("127.0.0.1:{}", number(0)?))?;
-        stream.set_nodelay(true)?;
-        peers.push(Peer {
-            stream,
-            replies: Replies::default(),
-        });
-    }
-    let batches = batches(words, pipeline);
+    println!("{per_second:.0}");
+    Ok(())
+}
+
+fn usage() -> Error {
+    Error::other(
+        "load PORT CONNECTIONS PIPELINE REQUESTS WORD..., load publish PORT SUBSCRIBERS PIPELINE MESSAGES, or load hand-over PORT PAIRS TIMES",
+    )
+}
+
+fn number(text: &str) -> Result<usize> {
+    text.parse().map_err(|_| usage())
+}
+
+fn connect(port: usize, count: usize) -> Result<Vec<Peer>> {
+    (0..count).map(|_| Peer::connect(port)).collect()
+}
+
+fn per_second(count: usize, began: Instant) -> f64 {
+    count as f64 / began.elapsed().as_secs_f64()
+}
+
+fn requests(
+    port: usize,
+    connections: usize,
+    pipeline: usize,
+    count: usize,
+    words: &[&str],
+) -> Result<f64> {
+    let mut peers = connect(port, connections)?;
+    let commands: Vec<&[&str]> = words.split(|word| *word == ";").collect();
+    let batches = batches(&commands, pipeline);
     let mut buffer = vec![0; 1 << 20];
     let mut next = 0;
     let mut answered = 0;
     let began = Instant::now();
-    while answered < requests {
+    while answered < count {
         for peer in &mut peers {
             peer.stream.write_all(&batches[next % batches.len()])?;
             next += 1;
         }
         for peer in &mut peers {
-            peer.await_replies(pipeline, &mut buffer)?;
+            peer.await_replies(pipeline * commands.len(), &mut buffer)?;
             answered += pipeline;
         }
     }
-    println!("{:.0}", answered as f64 / began.elapsed().as_secs_f64());
-    Ok(())
+    Ok(per_second(answered, began))
 }
 
-fn batches(words: &[String], pipeline: usize) -> Vec<Vec<u8>> {
+fn publish(port: usize, subscribers: usize, pipeline: usize, messages: usize) -> Result<f64> {
+    let mut buffer = vec![0; 1 << 20];
+    let mut peers = connect(port, subscribers)?;
+    for peer in &mut peers {
+        peer.stream.write_all(&encode(&["SUBSCRIBE", "news"]))?;
+        peer.await_replies(1, &mut buffer)?;
+    }
+    let mut publisher = Peer::connect(port)?;
+    let batch = encode(&["PUBLISH", "news", "a message"]).repeat(pipeline);
+    let mut sent = 0;
+    let began = Instant::now();
+    while sent < messages {
+        publisher.stream.write_all(&batch)?;
+        publisher.await_replies(pipeline, &mut buffer)?;
+        for peer in &mut peers {
+            peer.await_replies(pipeline, &mut buffer)?;
+        }
+        sent += pipeline;
+    }
+    Ok(per_second(sent, began))
+}
+
+fn hand_over(port: usize, pairs: usize, times: usize) -> Result<f64> {
+    let mut buffer = vec![0; 1 << 20];
+    let (mut waiting, mut pushing) = (connect(port, pairs)?, connect(port, pairs)?);
+    let lists: Vec<String> = (0..pairs).map(|pair| format!("list:{pair}")).collect();
+    let wait: Vec<_> = lists
+        .iter()
+        .map(|list| encode(&["BLPOP", list, "0"]))
+        .collect();
+    let push: Vec<_> = lists
+        .iter()
+        .map(|list| encode(&["RPUSH", list, "job"]))
+        .collect();
+    let mut done = 0;
+    let began = Instant::now();
+    while done < times {
+        for (peer, request) in waiting.iter_mut().zip(&wait) {
+            peer.stream.write_all(request)?;
+        }
+        for (peer, request) in pushing.iter_mut().zip(&push) {
+            peer.stream.write_all(request)?;
+        }
+        for peer in pushing.iter_mut().chain(&mut waiting) {
+            peer.await_replies(1, &mut buffer)?;
+        }
+        done += pairs;
+    }
+    Ok(per_second(done, began))
+}
+
+fn batches(commands: &[&[&str]], pipeline: usize) -> Vec<Vec<u8>> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut random = || {
         state ^= state << 13;
@@ -64,18 +152,21 @@ fn batches(words: &[String], pipeline: usize) -> Vec<Vec<u8>> {
         state ^= state << 17;
         state % KEYS
     };
-    let mut one = || -> Vec<u8> {
+    let mut one = |words: &[&str]| -> Vec<u8> {
         let filled: Vec<String> = words
             .iter()
             .map(|word| match word.contains("{key}") {
                 true => word.replace("{key}", &format!("{:012}", random())),
-                false => word.clone(),
+                false => (*word).to_owned(),
             })
             .collect();
         encode(&filled.iter().map(String::as_str).collect::<Vec<_>>())
     };
     (0..BATCHES)
-        .map(|_| (0..pipeline).flat_map(|_| one()).collect())
+        .map(|_| {
+            let all = (0..pipeline).flat_map(|_| commands);
+            all.flat_map(|words| one(words)).collect()
+        })
         .collect()
 }
 
@@ -85,6 +176,15 @@ struct Peer {
 }
 
 impl Peer {
+    fn connect(port: usize) -> Result<Self> {
+        let stream = TcpStream::connect(format!("127.0.0.1:{port}"))?;
+        stream.set_nodelay(true)?;
+        Ok(Self {
+            stream,
+            replies: Replies::default(),
+        })
+    }
+
     fn await_replies(&mut self, count: usize, buffer: &mut [u8]) -> Result<()> {
         let mut seen = 0;
         while seen < count {
