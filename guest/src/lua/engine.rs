@@ -4,8 +4,8 @@
 use std::rc::Rc;
 
 use piccolo::{
-    Closure, Context, Executor, Fuel, Lua as Machine, StashedClosure, StashedExecutor, Value,
-    Variadic,
+    Closure, Context, Executor, Fuel, Function, Lua as Machine, StashedClosure, StashedExecutor,
+    Value, Variadic,
 };
 
 use super::compile::{Naming, compile};
@@ -32,8 +32,8 @@ pub trait Port {
     /// Runs a command of the script, whose changes go where `replication` says, and writes its reply.
     fn call(&mut self, args: Args<'_>, replication: Replication, reply: &mut dyn Sink);
 
-    /// Whether the script's user may run the command; none where there is no such command.
-    fn may_run(&mut self, args: Args<'_>) -> Option<bool>;
+    /// Whether the script's user may run the command; if there is none such, why not.
+    fn may_run(&mut self, args: Args<'_>) -> Result<bool, Unknown>;
 }
 
 /// What a script said with `redis.set_repl`: where its changes go.
@@ -47,6 +47,25 @@ impl Replication {
     /// True if replicas are told.
     pub fn reaches_replicas(self) -> bool {
         self.0.is_none_or(|bits| bits & Self::REPLICAS != 0)
+    }
+}
+
+/// What is no command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unknown {
+    /// There is none of that name.
+    Command,
+    /// It takes more arguments, or fewer.
+    Arity,
+}
+
+impl Unknown {
+    /// What a script hears that asks for it.
+    fn text(self) -> &'static str {
+        match self {
+            Unknown::Command => "Invalid command passed to redis.acl_check_cmd()",
+            Unknown::Arity => "Wrong number of args for redis.acl_check_cmd()",
+        }
     }
 }
 
@@ -81,8 +100,14 @@ pub struct Lua {
     executor: StashedExecutor,
     shared: Rc<Shared>,
     memory_limit: usize,
-    /// What the chunk that runs was loaded as.
-    source: &'static str,
+    entered: Entered,
+}
+
+/// What was entered last.
+enum Entered {
+    Nothing,
+    Script(StashedClosure),
+    Function(usize),
 }
 
 impl Default for Lua {
@@ -104,7 +129,7 @@ impl Lua {
             executor,
             shared,
             memory_limit: usize::MAX,
-            source: SCRIPT,
+            entered: Entered::Nothing,
         }
     }
 
@@ -157,9 +182,9 @@ impl Lua {
         self.shared.raised.set(None);
         self.shared.pending.set(None);
         self.shared.steps.set(0);
-        self.source = match entry {
-            Entry::Script(_) => SCRIPT,
-            Entry::Function(_) => FUNCTION,
+        self.entered = match entry {
+            Entry::Script(script) => Entered::Script(script.closure.clone()),
+            Entry::Function(number) => Entered::Function(*number),
         };
         let executor = &self.executor;
         self.machine.enter(|ctx| {
@@ -250,10 +275,19 @@ impl Lua {
 
     /// Ends what runs because somebody wants it to; the error names where it was.
     pub fn kill(&mut self) -> Failure {
-        let source = self.source;
-        let failure = self
-            .machine
-            .enter(|ctx| errors::killed(State::of(ctx), source));
+        let entered = &self.entered;
+        let failure = self.machine.enter(|ctx| {
+            let state = State::of(ctx);
+            let closure = match entered {
+                Entered::Nothing => None,
+                Entered::Script(closure) => Some(ctx.fetch(closure)),
+                Entered::Function(number) => match state.kept_function(*number) {
+                    Value::Function(Function::Closure(closure)) => Some(closure),
+                    _ => None,
+                },
+            };
+            errors::killed(state, closure)
+        });
         self.stop();
         failure
     }
@@ -341,8 +375,8 @@ fn serve<'gc>(ctx: Context<'gc>, state: State<'gc>, request: Request, port: &mut
     let args = shared.request.borrow();
     let answer = match request {
         Request::CheckAcl => match port.may_run(args.as_args()) {
-            Some(allowed) => Value::Boolean(allowed),
-            None => Value::Nil,
+            Ok(allowed) => Value::Boolean(allowed),
+            Err(unknown) => state.string(ctx, unknown.text().as_bytes()),
         },
         Request::Call | Request::ProtectedCall => {
             let mut reply = LuaReply::new(ctx, state, shared.protocol.get());
@@ -376,7 +410,7 @@ impl Port for Nobody {
         reply.error(b"ERR redis.call can only be called inside a script invocation");
     }
 
-    fn may_run(&mut self, _args: Args<'_>) -> Option<bool> {
-        None
+    fn may_run(&mut self, _args: Args<'_>) -> Result<bool, Unknown> {
+        Err(Unknown::Command)
     }
 }

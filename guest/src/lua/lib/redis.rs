@@ -135,14 +135,15 @@ impl<'gc> Sequence<'gc> for Answer {
         stack.clear();
         let raises = match self.request {
             Request::Call => state.shared().raise_reply.get(),
-            Request::CheckAcl => answer.is_nil(),
+            // A text instead of an answer says what is no command.
+            Request::CheckAcl => matches!(answer, Value::String(_)),
             Request::ProtectedCall => false,
         };
         if raises {
-            let error = match self.request {
-                Request::CheckAcl => {
-                    let text = b"-ERR Invalid command passed to redis.acl_check_cmd()";
-                    error_table(ctx, state, text).into()
+            let error = match answer {
+                Value::String(text) => {
+                    let text = [b"-ERR ", text.as_bytes()].concat();
+                    error_table(ctx, state, &text).into()
                 }
                 _ => answer,
             };

@@ -2,7 +2,7 @@
 
 use super::super::{Call, SessionHandler};
 use super::cache::{Declared, declared, digest_of, parse_digest};
-use super::run::{self, Target, begin, go_on, goes_on};
+use super::run::{self, Target, begin, go_on, goes_on, show};
 use crate::commands::{CommandError, Outcome, error, help, options};
 use crate::resp::Args;
 
@@ -42,6 +42,7 @@ fn eval_text(call: &mut Call<'_>, args: Args<'_>, is_read_only: bool) -> Outcome
     if goes_on(call) {
         return go_on(call, args);
     }
+    show(call, args);
     let keys = run::key_count(args, None)?;
     let digest = digest_of(args.at(1));
     let (machine, cache, _) = call.server.scripts.parts();
@@ -65,6 +66,7 @@ fn eval_digest(call: &mut Call<'_>, args: Args<'_>, is_read_only: bool) -> Outco
     if goes_on(call) {
         return go_on(call, args);
     }
+    show(call, args);
     let digest = parse_digest(args.at(1)).ok_or(error::NO_SCRIPT)?;
     let keys = run::key_count(args, None)?;
     eval_known(call, digest, keys, args, is_read_only)

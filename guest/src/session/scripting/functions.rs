@@ -4,7 +4,7 @@ use super::super::{Call, SessionHandler};
 use super::cache::Declared;
 use super::eval::is_flush_mode;
 use super::libraries::{Libraries, Library, Refusal};
-use super::run::{self, Target, begin, go_on, goes_on};
+use super::run::{self, Target, begin, go_on, goes_on, show};
 use crate::commands::{CommandError, Outcome, error, help, options};
 use crate::lua::function::{FLAGS, Registered};
 use crate::rdb::functions;
@@ -49,6 +49,7 @@ fn fcall_generic(call: &mut Call<'_>, args: Args<'_>, is_read_only: bool) -> Out
     if goes_on(call) {
         return go_on(call, args);
     }
+    show(call, args);
     let function = call.server.scripts.libraries.function(args.at(1));
     let function = function.ok_or(error::FUNCTION_NOT_FOUND)?;
     let declared = Some(function.flags);

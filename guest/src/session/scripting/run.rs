@@ -7,7 +7,7 @@ use super::libraries::Name;
 use crate::commands::table::{self, Flags};
 use crate::commands::{CommandError, Outcome, error, options};
 use crate::lua::function::Flag;
-use crate::lua::{Lua, Port, Replication, Script, Step};
+use crate::lua::{Lua, Port, Replication, Script, Step, Unknown};
 use crate::resp::{Args, OwnedArgs, Sink};
 
 /// Instructions of Lua in one step of the engine: some milliseconds.
@@ -101,6 +101,16 @@ pub(super) fn goes_on(call: &Call<'_>) -> bool {
     call.server.running_script_of() == Some(call.connection)
 }
 
+/// Tells monitors of a command that runs a script: before what that does, which is shown too, and
+/// whether there is such a script or not.
+#[inline]
+pub(super) fn show(call: &mut Call<'_>, args: Args<'_>) {
+    if !call.server.monitors.is_empty() {
+        call.server
+            .feed_monitors(call.connection, call.caller, call.spec, args);
+    }
+}
+
 /// Begins a script and runs it, to its end if that is near.
 pub(super) fn begin(
     call: &mut Call<'_>,
@@ -110,11 +120,6 @@ pub(super) fn begin(
     args: Args<'_>,
     is_read_only: bool,
 ) -> Outcome {
-    if !call.server.monitors.is_empty() {
-        // Before what it does, which is shown too.
-        call.server
-            .feed_monitors(call.connection, call.caller, call.spec, args);
-    }
     may_run(call.server, declared, is_read_only)?;
     let now_us = call.server.now_us();
     let is_eval = matches!(target, Target::Script(..));
@@ -269,9 +274,12 @@ impl Port for Inside<'_> {
         }
     }
 
-    fn may_run(&mut self, args: Args<'_>) -> Option<bool> {
-        let spec = handlers::named_by(args)?;
-        Some(self.server.may_run(self.connection, spec, args))
+    fn may_run(&mut self, args: Args<'_>) -> Result<bool, Unknown> {
+        let spec = handlers::named_by(args).ok_or(Unknown::Command)?;
+        if !spec.arity_fits(args.len()) {
+            return Err(Unknown::Arity);
+        }
+        Ok(self.server.may_run(self.connection, spec, args))
     }
 }
 
