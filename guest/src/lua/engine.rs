@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use gc_arena::metrics::Pacing;
 use piccolo::{
     Closure, Context, Executor, Fuel, Function, Lua as Machine, StashedClosure, StashedExecutor,
     Value, Variadic,
@@ -19,6 +20,12 @@ use crate::resp::{Args, Protocol, Sink};
 
 /// Instructions in one slice: a fraction of a millisecond.
 const SLICE: i32 = 4_096;
+
+/// Bytes of garbage that may pile up before the machine, however small, is searched for it.
+const GARBAGE: usize = 256 << 10;
+
+/// A machine that holds less is searched whenever somebody asks how much it holds.
+const SMALL: usize = 1 << 20;
 
 /// Instructions for what a library does while it loads.
 const LOAD_STEPS: u64 = 20_000_000;
@@ -120,6 +127,8 @@ impl Lua {
     /// A machine with all libraries.
     pub fn new() -> Self {
         let mut machine = Machine::empty();
+        let pacing = Pacing::default().with_min_sleep(GARBAGE);
+        machine.gc_metrics().set_pacing(pacing);
         let (executor, shared) = machine.enter(|ctx| {
             let state = State::of(ctx);
             (ctx.stash(Executor::new(ctx)), state.shared_rc())
@@ -136,6 +145,13 @@ impl Lua {
     /// Bytes that Lua holds.
     pub fn memory(&self) -> usize {
         self.machine.total_memory()
+    }
+
+    /// Lets go of garbage, if that takes no time.
+    pub fn tidy(&mut self) {
+        if self.memory() < SMALL {
+            self.machine.gc_collect();
+        }
     }
 
     /// Ends a script that makes Lua hold more bytes than that.
