@@ -12,6 +12,7 @@ use piccolo::{Closure, Context, FunctionPrototype};
 
 use super::infer::{self, Mode};
 use super::lex::Text;
+use super::lib;
 use super::lower::{self, Lowered};
 use super::site::{ChunkInfo, position};
 use super::state::State;
@@ -36,6 +37,8 @@ pub struct Compiled<'gc> {
     pub chunk: usize,
     /// It may look for KEYS and ARGV among the globals.
     pub sees_globals: bool,
+    /// It may look at KEYS, and at ARGV.
+    pub needs: [bool; 2],
 }
 
 /// How a chunk is called.
@@ -104,6 +107,8 @@ pub fn compile<'gc>(
         closure,
         chunk,
         sees_globals: tree.sees_globals,
+        needs: [lib::keys_cell(), lib::argv_cell()]
+            .map(|cell| tree.sees_globals || tree.loads_chunks || cells.contains(&cell)),
     })
 }
 

@@ -15,7 +15,7 @@ use super::function::{Loading, Registered};
 use super::infer::Mode;
 use super::lib;
 use super::reply::{self, LuaReply};
-use super::state::{LogEntry, Request, Shared, State};
+use super::state::{LogEntry, Request, Shared, StashedState, State};
 use crate::resp::{Args, Protocol, Sink};
 
 /// Instructions in one slice: a fraction of a millisecond.
@@ -82,6 +82,7 @@ pub struct Script {
     closure: StashedClosure,
     chunk: usize,
     sees_globals: bool,
+    needs: [bool; 2],
 }
 
 /// How far a script came.
@@ -105,6 +106,7 @@ enum Entry<'s> {
 pub struct Lua {
     machine: Machine,
     executor: StashedExecutor,
+    state: StashedState,
     shared: Rc<Shared>,
     memory_limit: usize,
     entered: Entered,
@@ -129,13 +131,15 @@ impl Lua {
         let mut machine = Machine::empty();
         let pacing = Pacing::default().with_min_sleep(GARBAGE);
         machine.gc_metrics().set_pacing(pacing);
-        let (executor, shared) = machine.enter(|ctx| {
+        let (executor, state, shared) = machine.enter(|ctx| {
             let state = State::of(ctx);
-            (ctx.stash(Executor::new(ctx)), state.shared_rc())
+            let executor = ctx.stash(Executor::new(ctx));
+            (executor, state.stash(ctx), state.shared_rc())
         });
         Lua {
             machine,
             executor,
+            state,
             shared,
             memory_limit: usize::MAX,
             entered: Entered::Nothing,
@@ -173,6 +177,7 @@ impl Lua {
                 closure: ctx.stash(compiled.closure),
                 chunk: compiled.chunk,
                 sees_globals: compiled.sees_globals,
+                needs: compiled.needs,
             })
         })
     }
@@ -202,12 +207,20 @@ impl Lua {
             Entry::Script(script) => Entered::Script(script.closure.clone()),
             Entry::Function(number) => Entered::Function(*number),
         };
-        let executor = &self.executor;
+        let (executor, state) = (&self.executor, &self.state);
         self.machine.enter(|ctx| {
-            let state = State::of(ctx);
+            let state = State::fetch(ctx, state);
             state.set_cell(ctx, lib::site_cell(), Value::Nil);
-            let keys = array(ctx, state, keys);
-            let args = array(ctx, state, args);
+            // What a script does not look at is not made; nil would stand for a library's code.
+            let [needs_keys, needs_args] = match entry {
+                Entry::Script(script) => script.needs,
+                Entry::Function(_) => [true; 2],
+            };
+            let made = |is_needed: bool, args: Args<'_>| match is_needed {
+                true => array(ctx, state, args),
+                false => Value::Boolean(false),
+            };
+            let (keys, args) = (made(needs_keys, keys), made(needs_args, args));
             let executor = ctx.fetch(executor);
             match entry {
                 Entry::Script(script) => {
@@ -255,10 +268,10 @@ impl Lua {
 
     /// One slice. None where there is more to do.
     fn slice(&mut self, port: &mut dyn Port) -> Result<Option<Step>, Failure> {
-        let executor = &self.executor;
+        let (executor, state) = (&self.executor, &self.state);
         let ended = self.machine.enter(|ctx| {
             let executor: Executor<'_> = ctx.fetch(executor);
-            let state = State::of(ctx);
+            let state = State::fetch(ctx, state);
             let mut fuel = Fuel::with(SLICE);
             loop {
                 let ended = executor.step(ctx, &mut fuel);
@@ -323,8 +336,9 @@ impl Lua {
     /// no command has counted.
     pub fn write_reply(&mut self, reply: &mut dyn Sink, count: &mut dyn FnMut(&[u8])) -> bool {
         let protocol = self.shared.protocol.get();
+        let state = &self.state;
         self.machine.enter(|ctx| {
-            let state = State::of(ctx);
+            let state = State::fetch(ctx, state);
             let value = state.reply();
             state.set_reply(ctx, Value::Nil);
             let is_error = reply::is_error(ctx, state, value);

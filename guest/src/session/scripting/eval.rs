@@ -113,8 +113,13 @@ fn flush(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
             "ERR SCRIPT FLUSH only support SYNC|ASYNC option",
         ));
     }
+    let is_lazy = is_lazy(call, args);
     let (machine, cache, _) = call.server.scripts.parts();
+    let known = cache.len();
     cache.flush(machine);
+    if is_lazy && known > FREED_AT_ONCE {
+        call.server.keyspace.stats.freed_lazily += known as u64;
+    }
     call.reply.ok();
     Ok(())
 }
@@ -125,6 +130,16 @@ pub(super) fn is_flush_mode(args: Args<'_>) -> bool {
         None => true,
         Some(mode) => args.len() == 3 && (options::is(mode, "SYNC") || options::is(mode, "ASYNC")),
     }
+}
+
+/// What is flushed lazily counts as such from a certain size on.
+pub(super) const FREED_AT_ONCE: usize = 64;
+
+/// True if what is flushed is to be freed later, as the last word says or the configuration.
+pub(super) fn is_lazy(call: &Call<'_>, args: Args<'_>) -> bool {
+    let usual = call.server.config.lazyfree_lazy_user_flush;
+    args.get(2)
+        .map_or(usual, |mode| options::is(mode, "ASYNC"))
 }
 
 /// SCRIPT KILL

@@ -2,7 +2,7 @@
 
 use super::super::{Call, SessionHandler};
 use super::cache::Declared;
-use super::eval::is_flush_mode;
+use super::eval::{FREED_AT_ONCE, is_flush_mode, is_lazy};
 use super::libraries::{Libraries, Library, Refusal};
 use super::run::{self, Target, begin, go_on, goes_on, show};
 use crate::commands::{CommandError, Outcome, error, help, options};
@@ -95,6 +95,11 @@ fn flush(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
         return Err(CommandError::worded(
             "ERR FUNCTION FLUSH only supports SYNC|ASYNC option",
         ));
+    }
+    let functions = call.server.scripts.libraries.functions();
+    if is_lazy(call, args) && functions > FREED_AT_ONCE {
+        // With the machine that they were in.
+        call.server.keyspace.stats.freed_lazily += functions as u64 + 1;
     }
     call.server.scripts.delete_libraries();
     call.server.keyspace.journal.dirty += 1;
