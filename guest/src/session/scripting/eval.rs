@@ -138,8 +138,7 @@ pub(super) const FREED_AT_ONCE: usize = 64;
 /// True if what is flushed is to be freed later, as the last word says or the configuration.
 pub(super) fn is_lazy(call: &Call<'_>, args: Args<'_>) -> bool {
     let usual = call.server.config.lazyfree_lazy_user_flush;
-    args.get(2)
-        .map_or(usual, |mode| options::is(mode, "ASYNC"))
+    args.get(2).map_or(usual, |mode| options::is(mode, "ASYNC"))
 }
 
 /// SCRIPT KILL
