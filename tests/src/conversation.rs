@@ -34,6 +34,8 @@ pub enum Item {
     Note(String),
     /// Time goes by.
     Advance(Duration),
+    /// A client closes its connection; it may connect again.
+    Leaves(String),
     /// Something is said, or only heard.
     Exchange(Exchange),
 }
@@ -153,6 +155,7 @@ impl Conversation {
                 _ => self.hears(number, client, Heard::Bytes(text::words(rest)?.concat())),
             },
             "closed" => self.hears(number, client, Heard::Closed),
+            "leaves" => self.items.push(Item::Leaves(client.to_owned())),
             "advance" => {
                 let milliseconds = rest.strip_suffix("ms").and_then(|count| count.parse().ok());
                 let duration = milliseconds.ok_or("advance wants milliseconds, as in 500ms")?;
@@ -225,6 +228,7 @@ impl Conversation {
                 Item::Advance(duration) => {
                     lines.push(format!("advance {}ms", duration.as_millis()))
                 }
+                Item::Leaves(client) => lines.push(format!("@{client} leaves")),
                 Item::Exchange(exchange) => {
                     lines.extend(exchange.sent.as_ref().map(|sent| sent.source.clone()));
                     for heard in &exchange.heard {
@@ -304,6 +308,7 @@ config maxclients 2
 raw \"*1\\r\\n\"
 < nothing
 advance 20ms
+@b leaves
 drip \"QUIT\\r\\n\"
 < ~ \\+OK\\r\\n
 closed

@@ -56,4 +56,8 @@ impl Player for Dish {
     fn advance(&mut self, duration: Duration) {
         self.clock.advance(duration);
     }
+
+    fn leave(&mut self, client: &str) {
+        self.connections.leave(client);
+    }
 }

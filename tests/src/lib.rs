@@ -7,6 +7,7 @@
 //! [`Player`]: play::Player
 
 pub mod conversation;
+pub mod corpus;
 pub mod crowd;
 pub mod differential;
 #[cfg(feature = "component")]

@@ -16,6 +16,10 @@ const MEMORY_CEILING: u64 = 1 << 30;
 /// More steps than this without time going by are a loop.
 const STEPS: usize = 100_000;
 
+/// So many steps that nobody hears of, and something is held up by its own work: by a script that
+/// runs on. It goes on when time does, a step for each millisecond, or when somebody says something.
+const STEPS_UNHEARD: u64 = 32;
+
 /// An engine and its connections.
 pub struct Native {
     engine: Engine,
@@ -23,6 +27,7 @@ pub struct Native {
     wake_at_us: Option<u64>,
     connections: BTreeMap<u32, Inbox>,
     clients: BTreeMap<String, u32>,
+    next_connection: u32,
 }
 
 #[derive(Default)]
@@ -52,6 +57,7 @@ impl Native {
             wake_at_us: None,
             connections: BTreeMap::new(),
             clients: BTreeMap::new(),
+            next_connection: 0,
         })
     }
 
@@ -77,7 +83,7 @@ impl Native {
         }
         let effects = batch.finish();
         self.carry_out(effects);
-        self.settle(self.now_us);
+        self.settle(self.now_us, STEPS_UNHEARD);
     }
 
     /// Takes what a connection was sent, and whether the engine has closed it.
@@ -102,6 +108,13 @@ impl Native {
         for close in &effects.closes {
             self.connections.entry(close.connection).or_default().closed = true;
         }
+        if effects.exit {
+            for inbox in self.connections.values_mut() {
+                inbox.closed = true;
+            }
+            self.wake_at_us = None;
+            return;
+        }
         self.wake_at_us = effects.wake_at_us;
         if let Some(image) = effects.image {
             // No file: that an image is well is tested where it is made.
@@ -112,24 +125,31 @@ impl Native {
         }
     }
 
-    /// Steps as often as the engine wants until `until_us`.
-    fn settle(&mut self, until_us: u64) {
+    /// Steps as often as the engine wants until `until_us`, at most `patience` times in a row without
+    /// anything to hear of.
+    fn settle(&mut self, until_us: u64, patience: u64) {
+        let mut unheard = 0;
         for _ in 0..STEPS {
-            match self.wake_at_us {
-                Some(wake_at_us) if wake_at_us <= until_us => {
-                    self.now_us = self.now_us.max(wake_at_us);
-                    let effects = self.engine.begin(self.now_us).finish();
-                    self.carry_out(effects);
-                }
+            let wake_at_us = match self.wake_at_us {
+                Some(wake_at_us) if wake_at_us <= until_us && unheard < patience => wake_at_us,
                 _ => return,
-            }
+            };
+            let runs_on = wake_at_us <= self.now_us;
+            self.now_us = self.now_us.max(wake_at_us);
+            let effects = self.engine.begin(self.now_us).finish();
+            let is_heard = !effects.sends.is_empty() || !effects.closes.is_empty();
+            unheard = if runs_on && !is_heard { unheard + 1 } else { 0 };
+            self.carry_out(effects);
         }
         panic!("the engine wants to be woken without end");
     }
 
     fn connection(&mut self, client: &str) -> u32 {
-        let next = u32::try_from(self.clients.len()).unwrap_or(u32::MAX);
-        *self.clients.entry(client.to_owned()).or_insert(next)
+        let next = &mut self.next_connection;
+        *self.clients.entry(client.to_owned()).or_insert_with(|| {
+            *next += 1;
+            *next - 1
+        })
     }
 }
 
@@ -154,10 +174,22 @@ impl Player for Native {
 
     fn advance(&mut self, duration: Duration) {
         let until_us = self.now_us + u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-        self.settle(until_us);
+        self.settle(until_us, STEPS_UNHEARD);
         self.now_us = until_us;
         let effects = self.engine.begin(until_us).finish();
         self.carry_out(effects);
-        self.settle(until_us);
+        let patience = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        self.settle(until_us, patience.max(STEPS_UNHEARD));
+    }
+
+    fn leave(&mut self, client: &str) {
+        if let Some(connection) = self.clients.remove(client) {
+            self.connections.remove(&connection);
+            let mut batch = self.engine.begin(self.now_us);
+            batch.closed(connection);
+            let effects = batch.finish();
+            self.carry_out(effects);
+            self.settle(self.now_us, STEPS_UNHEARD);
+        }
     }
 }

@@ -39,6 +39,8 @@ pub trait Player {
     fn receive(&mut self, client: &str, patience: Patience) -> Chunk;
     /// Lets time go by.
     fn advance(&mut self, duration: Duration);
+    /// Closes a client's connection.
+    fn leave(&mut self, client: &str);
 }
 
 /// What a played file came to.
@@ -58,6 +60,7 @@ pub fn check(conversation: &Conversation, player: &mut dyn Player) -> Report {
         match item {
             Item::Note(_) => {}
             Item::Advance(duration) => stage.player.advance(*duration),
+            Item::Leaves(client) => stage.player.leave(client),
             Item::Exchange(exchange) => {
                 report.exchanges += 1;
                 if let Err(failure) = stage.play(exchange) {

@@ -138,4 +138,8 @@ impl Player for Real {
     fn advance(&mut self, duration: Duration) {
         thread::sleep(duration);
     }
+
+    fn leave(&mut self, client: &str) {
+        self.connections.leave(client);
+    }
 }

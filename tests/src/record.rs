@@ -17,6 +17,7 @@ pub fn record(conversation: &mut Conversation, player: &mut dyn Player) -> Resul
         match item {
             Item::Note(_) => {}
             Item::Advance(duration) => stage.player.advance(*duration),
+            Item::Leaves(client) => stage.player.leave(client),
             Item::Exchange(exchange) => {
                 stage.say(exchange);
                 let heard = mem::take(&mut exchange.heard);

@@ -53,6 +53,11 @@ impl Connections {
         let _ = self.stream(client).write_all(bytes);
     }
 
+    /// Closes a connection.
+    pub fn leave(&mut self, client: &str) {
+        self.streams.remove(client);
+    }
+
     /// Takes what has come.
     pub fn receive(&mut self, client: &str, patience: Patience) -> Chunk {
         let (due, grace) = (self.due, self.grace);

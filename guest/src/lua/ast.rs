@@ -16,6 +16,8 @@ pub struct Chunk {
     pub has_error_levels: bool,
     /// It may look for KEYS and ARGV among the globals, by names made as it runs.
     pub sees_globals: bool,
+    /// It may load other chunks, which see what this one sees.
+    pub loads_chunks: bool,
 }
 
 /// A local variable.

@@ -12,6 +12,7 @@ use piccolo::{Closure, Context, FunctionPrototype};
 
 use super::infer::{self, Mode};
 use super::lex::Text;
+use super::lib;
 use super::lower::{self, Lowered};
 use super::site::{ChunkInfo, position};
 use super::state::State;
@@ -36,12 +37,16 @@ pub struct Compiled<'gc> {
     pub chunk: usize,
     /// It may look for KEYS and ARGV among the globals.
     pub sees_globals: bool,
+    /// It may look at KEYS, and at ARGV.
+    pub needs: [bool; 2],
 }
 
 /// How a chunk is called.
 pub struct Naming {
     /// By messages: `user_script`.
     pub label: Vec<u8>,
+    /// By the messages of the compiler, which show more of a name that is a text.
+    pub compiled_as: Vec<u8>,
     /// By whoever loads it: `@user_script`.
     pub source: Vec<u8>,
 }
@@ -51,6 +56,7 @@ impl Naming {
     pub fn named(name: &str) -> Self {
         Naming {
             label: name.as_bytes().to_vec(),
+            compiled_as: name.as_bytes().to_vec(),
             source: format!("@{name}").into_bytes(),
         }
     }
@@ -66,7 +72,7 @@ pub fn compile<'gc>(
 ) -> Result<Compiled<'gc>, Vec<u8>> {
     let name = naming.label.as_slice();
     let tree = parse::parse(source).map_err(|error| {
-        let mut text = position(name, error.line);
+        let mut text = position(&naming.compiled_as, error.line);
         text.extend_from_slice(&error.message);
         text
     })?;
@@ -74,7 +80,7 @@ pub fn compile<'gc>(
     let chunk = state.shared().chunks.borrow_mut().reserve();
     let lowered = lower::lower(&tree, types, chunk);
     let too_large = |_: Option<CompileError>| {
-        let mut text = position(name, 1);
+        let mut text = position(&naming.compiled_as, 1);
         text.extend_from_slice(b"function or expression too complex");
         text
     };
@@ -101,6 +107,8 @@ pub fn compile<'gc>(
         closure,
         chunk,
         sees_globals: tree.sees_globals,
+        needs: [lib::keys_cell(), lib::argv_cell()]
+            .map(|cell| tree.sees_globals || tree.loads_chunks || cells.contains(&cell)),
     })
 }
 

@@ -3,9 +3,10 @@
 
 use std::rc::Rc;
 
+use gc_arena::metrics::Pacing;
 use piccolo::{
-    Closure, Context, Executor, Fuel, Lua as Machine, StashedClosure, StashedExecutor, Value,
-    Variadic,
+    Closure, Context, Executor, Fuel, Function, Lua as Machine, StashedClosure, StashedExecutor,
+    Value, Variadic,
 };
 
 use super::compile::{Naming, compile};
@@ -14,11 +15,17 @@ use super::function::{Loading, Registered};
 use super::infer::Mode;
 use super::lib;
 use super::reply::{self, LuaReply};
-use super::state::{LogEntry, Request, Shared, State};
+use super::state::{LogEntry, Request, Shared, StashedState, State};
 use crate::resp::{Args, Protocol, Sink};
 
 /// Instructions in one slice: a fraction of a millisecond.
 const SLICE: i32 = 4_096;
+
+/// Bytes of garbage that may pile up before the machine, however small, is searched for it.
+const GARBAGE: usize = 256 << 10;
+
+/// A machine that holds less is searched whenever somebody asks how much it holds.
+const SMALL: usize = 1 << 20;
 
 /// Instructions for what a library does while it loads.
 const LOAD_STEPS: u64 = 20_000_000;
@@ -32,8 +39,8 @@ pub trait Port {
     /// Runs a command of the script, whose changes go where `replication` says, and writes its reply.
     fn call(&mut self, args: Args<'_>, replication: Replication, reply: &mut dyn Sink);
 
-    /// Whether the script's user may run the command; none where there is no such command.
-    fn may_run(&mut self, args: Args<'_>) -> Option<bool>;
+    /// Whether the script's user may run the command; if there is none such, why not.
+    fn may_run(&mut self, args: Args<'_>) -> Result<bool, Unknown>;
 }
 
 /// What a script said with `redis.set_repl`: where its changes go.
@@ -50,12 +57,32 @@ impl Replication {
     }
 }
 
+/// What is no command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unknown {
+    /// There is none of that name.
+    Command,
+    /// It takes more arguments, or fewer.
+    Arity,
+}
+
+impl Unknown {
+    /// What a script hears that asks for it.
+    fn text(self) -> &'static str {
+        match self {
+            Unknown::Command => "Invalid command passed to redis.acl_check_cmd()",
+            Unknown::Arity => "Wrong number of args for redis.acl_check_cmd()",
+        }
+    }
+}
+
 /// A script that is loaded.
 #[derive(Clone, Debug)]
 pub struct Script {
     closure: StashedClosure,
     chunk: usize,
     sees_globals: bool,
+    needs: [bool; 2],
 }
 
 /// How far a script came.
@@ -79,10 +106,17 @@ enum Entry<'s> {
 pub struct Lua {
     machine: Machine,
     executor: StashedExecutor,
+    state: StashedState,
     shared: Rc<Shared>,
     memory_limit: usize,
-    /// What the chunk that runs was loaded as.
-    source: &'static str,
+    entered: Entered,
+}
+
+/// What was entered last.
+enum Entered {
+    Nothing,
+    Script(StashedClosure),
+    Function(usize),
 }
 
 impl Default for Lua {
@@ -95,22 +129,33 @@ impl Lua {
     /// A machine with all libraries.
     pub fn new() -> Self {
         let mut machine = Machine::empty();
-        let (executor, shared) = machine.enter(|ctx| {
+        let pacing = Pacing::default().with_min_sleep(GARBAGE);
+        machine.gc_metrics().set_pacing(pacing);
+        let (executor, state, shared) = machine.enter(|ctx| {
             let state = State::of(ctx);
-            (ctx.stash(Executor::new(ctx)), state.shared_rc())
+            let executor = ctx.stash(Executor::new(ctx));
+            (executor, state.stash(ctx), state.shared_rc())
         });
         Lua {
             machine,
             executor,
+            state,
             shared,
             memory_limit: usize::MAX,
-            source: SCRIPT,
+            entered: Entered::Nothing,
         }
     }
 
     /// Bytes that Lua holds.
     pub fn memory(&self) -> usize {
         self.machine.total_memory()
+    }
+
+    /// Lets go of garbage, if that takes no time.
+    pub fn tidy(&mut self) {
+        if self.memory() < SMALL {
+            self.machine.gc_collect();
+        }
     }
 
     /// Ends a script that makes Lua hold more bytes than that.
@@ -132,6 +177,7 @@ impl Lua {
                 closure: ctx.stash(compiled.closure),
                 chunk: compiled.chunk,
                 sees_globals: compiled.sees_globals,
+                needs: compiled.needs,
             })
         })
     }
@@ -157,16 +203,24 @@ impl Lua {
         self.shared.raised.set(None);
         self.shared.pending.set(None);
         self.shared.steps.set(0);
-        self.source = match entry {
-            Entry::Script(_) => SCRIPT,
-            Entry::Function(_) => FUNCTION,
+        self.entered = match entry {
+            Entry::Script(script) => Entered::Script(script.closure.clone()),
+            Entry::Function(number) => Entered::Function(*number),
         };
-        let executor = &self.executor;
+        let (executor, state) = (&self.executor, &self.state);
         self.machine.enter(|ctx| {
-            let state = State::of(ctx);
+            let state = State::fetch(ctx, state);
             state.set_cell(ctx, lib::site_cell(), Value::Nil);
-            let keys = array(ctx, state, keys);
-            let args = array(ctx, state, args);
+            // What a script does not look at is not made; nil would stand for a library's code.
+            let [needs_keys, needs_args] = match entry {
+                Entry::Script(script) => script.needs,
+                Entry::Function(_) => [true; 2],
+            };
+            let made = |is_needed: bool, args: Args<'_>| match is_needed {
+                true => array(ctx, state, args),
+                false => Value::Boolean(false),
+            };
+            let (keys, args) = (made(needs_keys, keys), made(needs_args, args));
             let executor = ctx.fetch(executor);
             match entry {
                 Entry::Script(script) => {
@@ -214,10 +268,10 @@ impl Lua {
 
     /// One slice. None where there is more to do.
     fn slice(&mut self, port: &mut dyn Port) -> Result<Option<Step>, Failure> {
-        let executor = &self.executor;
+        let (executor, state) = (&self.executor, &self.state);
         let ended = self.machine.enter(|ctx| {
             let executor: Executor<'_> = ctx.fetch(executor);
-            let state = State::of(ctx);
+            let state = State::fetch(ctx, state);
             let mut fuel = Fuel::with(SLICE);
             loop {
                 let ended = executor.step(ctx, &mut fuel);
@@ -250,10 +304,19 @@ impl Lua {
 
     /// Ends what runs because somebody wants it to; the error names where it was.
     pub fn kill(&mut self) -> Failure {
-        let source = self.source;
-        let failure = self
-            .machine
-            .enter(|ctx| errors::killed(State::of(ctx), source));
+        let entered = &self.entered;
+        let failure = self.machine.enter(|ctx| {
+            let state = State::of(ctx);
+            let closure = match entered {
+                Entered::Nothing => None,
+                Entered::Script(closure) => Some(ctx.fetch(closure)),
+                Entered::Function(number) => match state.kept_function(*number) {
+                    Value::Function(Function::Closure(closure)) => Some(closure),
+                    _ => None,
+                },
+            };
+            errors::killed(state, closure)
+        });
         self.stop();
         failure
     }
@@ -273,8 +336,9 @@ impl Lua {
     /// no command has counted.
     pub fn write_reply(&mut self, reply: &mut dyn Sink, count: &mut dyn FnMut(&[u8])) -> bool {
         let protocol = self.shared.protocol.get();
+        let state = &self.state;
         self.machine.enter(|ctx| {
-            let state = State::of(ctx);
+            let state = State::fetch(ctx, state);
             let value = state.reply();
             state.set_reply(ctx, Value::Nil);
             let is_error = reply::is_error(ctx, state, value);
@@ -341,8 +405,8 @@ fn serve<'gc>(ctx: Context<'gc>, state: State<'gc>, request: Request, port: &mut
     let args = shared.request.borrow();
     let answer = match request {
         Request::CheckAcl => match port.may_run(args.as_args()) {
-            Some(allowed) => Value::Boolean(allowed),
-            None => Value::Nil,
+            Ok(allowed) => Value::Boolean(allowed),
+            Err(unknown) => state.string(ctx, unknown.text().as_bytes()),
         },
         Request::Call | Request::ProtectedCall => {
             let mut reply = LuaReply::new(ctx, state, shared.protocol.get());
@@ -376,7 +440,7 @@ impl Port for Nobody {
         reply.error(b"ERR redis.call can only be called inside a script invocation");
     }
 
-    fn may_run(&mut self, _args: Args<'_>) -> Option<bool> {
-        None
+    fn may_run(&mut self, _args: Args<'_>) -> Result<bool, Unknown> {
+        Err(Unknown::Command)
     }
 }

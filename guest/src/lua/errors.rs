@@ -1,8 +1,9 @@
 //! What errors say: the VM's own failures in 5.1's words, and what Redis makes of an error that
 //! nobody caught.
 
+use piccolo::opcode::Operation;
 use piccolo::thread::{BinaryOperatorError, VMError};
-use piccolo::{Context, Error, RuntimeError, String, TypeError, Value};
+use piccolo::{Closure, Context, Error, FunctionPrototype, RuntimeError, String, TypeError, Value};
 
 use super::call::operand_message;
 use super::lib;
@@ -156,18 +157,46 @@ pub fn failure_of<'gc>(ctx: Context<'gc>, state: State<'gc>, error: Error<'gc>) 
     }
 }
 
-/// The error of a script that is ended from outside, at the last place that is known: a chunk's
-/// first line where none is.
-pub fn killed(state: State<'_>, source: &str) -> Failure {
+/// The error of a script that is ended from outside. The VM does not tell where it is: most likely in
+/// the first loop behind the last place that is known.
+pub fn killed(state: State<'_>, entered: Option<Closure<'_>>) -> Failure {
     let chunks = state.shared().chunks.borrow();
-    let place = stored_site(state).and_then(|site| {
+    let place_of = |site: SiteId| {
         let (_, known) = chunks.site(site)?;
         Some((chunks.source(site)?.to_vec(), known.line))
-    });
+    };
+    let stored = stored_site(state).and_then(place_of);
+    let mut loops = Vec::new();
+    if let Some(closure) = entered {
+        loops_of(&closure.prototype(), &mut loops);
+    }
+    let mut places: Vec<_> = loops.into_iter().filter_map(place_of).collect();
+    places.sort_by_key(|(_, line)| *line);
+    let first = stored.as_ref().map_or(0, |(_, line)| *line);
+    let in_loop = places.into_iter().find(|(_, line)| *line >= first);
     Failure {
         message: b"ERR Script killed by user with SCRIPT KILL...".to_vec(),
-        place: Some(place.unwrap_or_else(|| (source.as_bytes().to_vec(), 1))),
+        place: in_loop.or(stored),
         is_counted: false,
+    }
+}
+
+/// Where a function and those inside it jump back.
+fn loops_of(prototype: &FunctionPrototype<'_>, found: &mut Vec<SiteId>) {
+    let lines = &prototype.opcode_line_numbers;
+    for (at, opcode) in prototype.opcodes.iter().enumerate() {
+        let goes_back = match opcode.decode() {
+            Operation::Jump { offset, .. } => offset < 0,
+            Operation::NumericForLoop { .. } | Operation::GenericForLoop { .. } => true,
+            _ => false,
+        };
+        let behind = lines.partition_point(|(start, _)| *start <= at);
+        if goes_back && let Some((_, line)) = behind.checked_sub(1).and_then(|at| lines.get(at)) {
+            found.push(SiteId(line.0));
+        }
+    }
+    for inner in prototype.prototypes.iter() {
+        loops_of(inner, found);
     }
 }
 

@@ -38,7 +38,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-pub use engine::{Lua, Port, Replication, Script, Step};
+pub use engine::{Lua, Port, Replication, Script, Step, Unknown};
 pub use errors::Failure;
 pub use function::{Flag, Header, Registered};
 pub use state::LogEntry;

@@ -33,6 +33,7 @@ pub fn parse(source: &[u8]) -> Result<Chunk> {
         functions: Vec::new(),
         has_error_levels: false,
         sees_globals: false,
+        loads_chunks: false,
     };
     parser.open_function(0, true);
     let body = parser.block()?;
@@ -43,6 +44,7 @@ pub fn parse(source: &[u8]) -> Result<Chunk> {
         vars: parser.vars,
         has_error_levels: parser.has_error_levels,
         sees_globals: parser.sees_globals,
+        loads_chunks: parser.loads_chunks,
     })
 }
 
@@ -71,6 +73,7 @@ struct Parser<'s> {
     functions: Vec<Scope>,
     has_error_levels: bool,
     sees_globals: bool,
+    loads_chunks: bool,
 }
 
 /// How strongly an operator holds its left and its right side.
@@ -656,6 +659,7 @@ impl Parser<'_> {
             Some(var) => ExprKind::Local(var),
             None => {
                 self.sees_globals |= matches!(&name[..], b"_G" | b"getfenv");
+                self.loads_chunks |= matches!(&name[..], b"load" | b"loadstring");
                 ExprKind::Global(name)
             }
         };

@@ -5,7 +5,7 @@ use std::cell::{Cell, Ref, RefCell, RefMut};
 use std::rc::Rc;
 
 use gc_arena::lock::RefLock;
-use gc_arena::{Collect, Gc, Rootable};
+use gc_arena::{Collect, DynamicRoot, Gc, Rootable};
 use piccolo::closure::{UpValue, UpValueState};
 use piccolo::{Callback, Context, Singleton, String, Table, UserData, Value};
 
@@ -109,6 +109,9 @@ pub struct StateData<'gc> {
     shared: Rc<Shared>,
 }
 
+/// The state of a machine, for whoever is outside.
+pub type StashedState = DynamicRoot<Rootable![State<'_>]>;
+
 /// Passed to every function of the libraries.
 #[derive(Clone, Copy, Collect)]
 #[collect(no_drop)]
@@ -157,6 +160,16 @@ impl<'gc> State<'gc> {
     /// The one of this machine.
     pub fn of(ctx: Context<'gc>) -> Self {
         *ctx.singleton::<Rootable![State<'_>]>()
+    }
+
+    /// Keeps it where the engine finds it at once.
+    pub fn stash(self, ctx: Context<'gc>) -> StashedState {
+        ctx.registry().roots().stash(&ctx, self)
+    }
+
+    /// The one that was kept.
+    pub fn fetch(ctx: Context<'gc>, stashed: &StashedState) -> Self {
+        *ctx.registry().roots().fetch(stashed)
     }
 
     fn install(self, ctx: Context<'gc>) {

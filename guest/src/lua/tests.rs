@@ -19,8 +19,12 @@ impl Port for Fake {
         }
     }
 
-    fn may_run(&mut self, args: Args<'_>) -> Option<bool> {
-        (args.at(0) == b"ECHO").then_some(true)
+    fn may_run(&mut self, args: Args<'_>) -> Result<bool, Unknown> {
+        if args.at(0) == b"ECHO" {
+            Ok(true)
+        } else {
+            Err(Unknown::Command)
+        }
     }
 }
 

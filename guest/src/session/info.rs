@@ -51,6 +51,7 @@ fn info(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     };
     let all = asked("all") || asked("everything");
     let usual = args.len() == 1 || asked("default");
+    call.server.scripts.tidy();
     let mut page = Page::default();
     for (name, is_usual, write) in SECTIONS {
         if (all && name != DEBUG) || (usual && is_usual) || asked(name) {

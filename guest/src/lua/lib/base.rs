@@ -518,17 +518,17 @@ fn error_handler<'gc>(call: &mut Call<'gc, '_>) -> Outcome<'gc> {
 
 // Chunks.
 
-/// Bytes of a chunk's name that messages show.
+/// Bytes of a chunk's name that messages show, and that the compiler's messages show.
 const ROOM: usize = 43;
+const ROOM_COMPILING: usize = 63;
 
-/// How messages call a chunk of that name.
-fn chunk_label(name: &[u8]) -> Vec<u8> {
+/// How messages with room for so much of it call a chunk of that name.
+fn chunk_label(name: &[u8], room: usize) -> Vec<u8> {
     match name.first() {
         Some(b'=' | b'@') => name[1..].to_vec(),
         _ => {
             let line = name.split(|byte| matches!(byte, b'\n' | b'\r')).next();
             let line = line.unwrap_or_default();
-            let room = ROOM;
             let mut label = b"[string \"".to_vec();
             if line.len() < name.len() || line.len() > room {
                 label.extend_from_slice(&line[..line.len().min(room)]);
@@ -550,7 +550,8 @@ fn load_chunk<'gc>(call: &mut Call<'gc, '_>, source: &[u8], name: &[u8]) -> Outc
     call.spend(source.len());
     call.reserve(source.len() * 16)?;
     let name = Naming {
-        label: chunk_label(name),
+        label: chunk_label(name, ROOM),
+        compiled_as: chunk_label(name, ROOM_COMPILING),
         source: name.to_vec(),
     };
     match compile(call.ctx, call.state, name, source, mode) {

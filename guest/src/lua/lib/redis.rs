@@ -118,31 +118,34 @@ fn take_arguments<'gc>(call: &mut Call<'gc, '_>) -> Result<(), &'static str> {
 
 /// Waits for the engine's answer.
 #[derive(Collect)]
-#[collect(require_static)]
-struct Answer {
+#[collect(no_drop)]
+struct Answer<'gc> {
+    state: State<'gc>,
+    #[collect(require_static)]
     request: Request,
 }
 
-impl<'gc> Sequence<'gc> for Answer {
+impl<'gc> Sequence<'gc> for Answer<'gc> {
     fn poll(
         &mut self,
         ctx: Context<'gc>,
         exec: Execution<'gc, '_>,
         mut stack: Stack<'gc, '_>,
     ) -> Result<SequencePoll<'gc>, Error<'gc>> {
-        let state = State::of(ctx);
+        let state = self.state;
         let answer = state.reply();
         stack.clear();
         let raises = match self.request {
             Request::Call => state.shared().raise_reply.get(),
-            Request::CheckAcl => answer.is_nil(),
+            // A text instead of an answer says what is no command.
+            Request::CheckAcl => matches!(answer, Value::String(_)),
             Request::ProtectedCall => false,
         };
         if raises {
-            let error = match self.request {
-                Request::CheckAcl => {
-                    let text = b"-ERR Invalid command passed to redis.acl_check_cmd()";
-                    error_table(ctx, state, text).into()
+            let error = match answer {
+                Value::String(text) => {
+                    let text = [b"-ERR ", text.as_bytes()].concat();
+                    error_table(ctx, state, &text).into()
                 }
                 _ => answer,
             };
@@ -160,7 +163,10 @@ fn ask<'gc>(call: &mut Call<'gc, '_>, request: Request) -> Outcome<'gc> {
     call.stack.clear();
     Ok(CallbackReturn::Sequence(BoxSequence::new(
         &call.ctx,
-        Answer { request },
+        Answer {
+            state: call.state,
+            request,
+        },
     )))
 }
 

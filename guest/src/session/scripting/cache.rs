@@ -8,6 +8,7 @@ use sha1_smol::Sha1;
 use crate::commands::CommandError;
 use crate::lua::function::{FLAGS, Flag, flag};
 use crate::lua::{Lua, Script};
+use crate::resp::split_words;
 
 /// How many scripts of EVAL are kept (`LRU_LIST_LENGTH`).
 const KEPT: usize = 500;
@@ -70,13 +71,14 @@ pub fn declared(text: &[u8]) -> Result<(Declared, usize), CommandError> {
     let Some(end) = text.iter().position(|byte| *byte == b'\n') else {
         return Err(refused("Invalid script shebang", b""));
     };
-    let mut words = text[..end]
-        .split(|byte| *byte == b' ')
-        .filter(|word| !word.is_empty());
+    let (mut bytes, mut spans) = (Vec::new(), Vec::new());
+    split_words(&text[..end], &mut bytes, |from, to| spans.push(from..to))
+        .ok_or_else(|| refused("Invalid engine in script shebang", b""))?;
+    let mut words = spans.into_iter().map(|span| &bytes[span]);
     match words.next() {
-        None => return Err(refused("Invalid engine in script shebang", b"")),
         Some(b"#!lua") => {}
-        Some(engine) => {
+        engine => {
+            let engine = engine.unwrap_or_default();
             return Err(refused("Unexpected engine in script shebang: ", engine));
         }
     }

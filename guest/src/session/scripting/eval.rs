@@ -2,7 +2,7 @@
 
 use super::super::{Call, SessionHandler};
 use super::cache::{Declared, declared, digest_of, parse_digest};
-use super::run::{self, Target, begin, go_on, goes_on};
+use super::run::{self, Target, begin, go_on, goes_on, show};
 use crate::commands::{CommandError, Outcome, error, help, options};
 use crate::resp::Args;
 
@@ -42,6 +42,7 @@ fn eval_text(call: &mut Call<'_>, args: Args<'_>, is_read_only: bool) -> Outcome
     if goes_on(call) {
         return go_on(call, args);
     }
+    show(call, args);
     let keys = run::key_count(args, None)?;
     let digest = digest_of(args.at(1));
     let (machine, cache, _) = call.server.scripts.parts();
@@ -65,6 +66,7 @@ fn eval_digest(call: &mut Call<'_>, args: Args<'_>, is_read_only: bool) -> Outco
     if goes_on(call) {
         return go_on(call, args);
     }
+    show(call, args);
     let digest = parse_digest(args.at(1)).ok_or(error::NO_SCRIPT)?;
     let keys = run::key_count(args, None)?;
     eval_known(call, digest, keys, args, is_read_only)
@@ -111,8 +113,13 @@ fn flush(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
             "ERR SCRIPT FLUSH only support SYNC|ASYNC option",
         ));
     }
+    let is_lazy = is_lazy(call, args);
     let (machine, cache, _) = call.server.scripts.parts();
+    let known = cache.len();
     cache.flush(machine);
+    if is_lazy && known > FREED_AT_ONCE {
+        call.server.keyspace.stats.freed_lazily += known as u64;
+    }
     call.reply.ok();
     Ok(())
 }
@@ -123,6 +130,15 @@ pub(super) fn is_flush_mode(args: Args<'_>) -> bool {
         None => true,
         Some(mode) => args.len() == 3 && (options::is(mode, "SYNC") || options::is(mode, "ASYNC")),
     }
+}
+
+/// What is flushed lazily counts as such from a certain size on.
+pub(super) const FREED_AT_ONCE: usize = 64;
+
+/// True if what is flushed is to be freed later, as the last word says or the configuration.
+pub(super) fn is_lazy(call: &Call<'_>, args: Args<'_>) -> bool {
+    let usual = call.server.config.lazyfree_lazy_user_flush;
+    args.get(2).map_or(usual, |mode| options::is(mode, "ASYNC"))
 }
 
 /// SCRIPT KILL

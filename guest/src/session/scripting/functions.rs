@@ -2,9 +2,9 @@
 
 use super::super::{Call, SessionHandler};
 use super::cache::Declared;
-use super::eval::is_flush_mode;
+use super::eval::{FREED_AT_ONCE, is_flush_mode, is_lazy};
 use super::libraries::{Libraries, Library, Refusal};
-use super::run::{self, Target, begin, go_on, goes_on};
+use super::run::{self, Target, begin, go_on, goes_on, show};
 use crate::commands::{CommandError, Outcome, error, help, options};
 use crate::lua::function::{FLAGS, Registered};
 use crate::rdb::functions;
@@ -49,6 +49,7 @@ fn fcall_generic(call: &mut Call<'_>, args: Args<'_>, is_read_only: bool) -> Out
     if goes_on(call) {
         return go_on(call, args);
     }
+    show(call, args);
     let function = call.server.scripts.libraries.function(args.at(1));
     let function = function.ok_or(error::FUNCTION_NOT_FOUND)?;
     let declared = Some(function.flags);
@@ -94,6 +95,11 @@ fn flush(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
         return Err(CommandError::worded(
             "ERR FUNCTION FLUSH only supports SYNC|ASYNC option",
         ));
+    }
+    let functions = call.server.scripts.libraries.functions();
+    if is_lazy(call, args) && functions > FREED_AT_ONCE {
+        // With the machine that they were in.
+        call.server.keyspace.stats.freed_lazily += functions as u64 + 1;
     }
     call.server.scripts.delete_libraries();
     call.server.keyspace.journal.dirty += 1;

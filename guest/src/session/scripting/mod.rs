@@ -33,7 +33,7 @@ pub struct Scripts {
     cache: Cache,
     libraries: Libraries,
     /// What runs, if something does.
-    running: Option<Box<Running>>,
+    running: Option<Running>,
     /// `DEBUG SET-DISABLE-DENY-SCRIPTS`: scripts may call what is not for scripts.
     pub may_call_all: bool,
 }
@@ -79,6 +79,13 @@ impl Scripts {
     pub fn busy(&self) -> Option<CommandError> {
         let running = self.running.as_ref()?;
         running.is_slow.then(|| running.busy())
+    }
+
+    /// Lets go of what scripts have left behind, so that it is not counted.
+    pub fn tidy(&mut self) {
+        if let Some(machine) = &mut self.machine {
+            machine.tidy();
+        }
     }
 
     /// What there is.

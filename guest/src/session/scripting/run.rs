@@ -7,7 +7,7 @@ use super::libraries::Name;
 use crate::commands::table::{self, Flags};
 use crate::commands::{CommandError, Outcome, error, options};
 use crate::lua::function::Flag;
-use crate::lua::{Lua, Port, Replication, Script, Step};
+use crate::lua::{Lua, Port, Replication, Script, Step, Unknown};
 use crate::resp::{Args, OwnedArgs, Sink};
 
 /// Instructions of Lua in one step of the engine: some milliseconds.
@@ -22,13 +22,20 @@ pub(super) enum Target {
     Function(usize, Name),
 }
 
+/// How a script is called.
+#[derive(Debug)]
+enum Label {
+    /// By its digest.
+    Script(Digest),
+    /// A function, by its name.
+    Function(Name),
+}
+
 /// What is known of the script that runs.
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) connection: Connection,
-    /// A script's digest or a function's name.
-    label: Name,
-    is_eval: bool,
+    label: Label,
     is_read_only: bool,
     allows_oom: bool,
     allows_cross_slots: bool,
@@ -53,11 +60,14 @@ impl Running {
     }
 
     pub(super) fn name(&self) -> &[u8] {
-        &self.label
+        match &self.label {
+            Label::Script(digest) => digest,
+            Label::Function(name) => name,
+        }
     }
 
     pub(super) fn is_eval(&self) -> bool {
-        self.is_eval
+        matches!(self.label, Label::Script(_))
     }
 
     pub(super) fn command(&self) -> Option<Args<'_>> {
@@ -66,7 +76,7 @@ impl Running {
 
     /// What ends it.
     pub(super) fn kill_command(&self) -> &'static str {
-        if self.is_eval {
+        if self.is_eval() {
             "SCRIPT KILL"
         } else {
             "FUNCTION KILL"
@@ -75,7 +85,7 @@ impl Running {
 
     /// What others are told.
     pub(super) fn busy(&self) -> CommandError {
-        if self.is_eval {
+        if self.is_eval() {
             error::BUSY_SCRIPT
         } else {
             error::BUSY_FUNCTION
@@ -101,6 +111,16 @@ pub(super) fn goes_on(call: &Call<'_>) -> bool {
     call.server.running_script_of() == Some(call.connection)
 }
 
+/// Tells monitors of a command that runs a script: before what that does, which is shown too, and
+/// whether there is such a script or not.
+#[inline]
+pub(super) fn show(call: &mut Call<'_>, args: Args<'_>) {
+    if !call.server.monitors.is_empty() {
+        call.server
+            .feed_monitors(call.connection, call.caller, call.spec, args);
+    }
+}
+
 /// Begins a script and runs it, to its end if that is near.
 pub(super) fn begin(
     call: &mut Call<'_>,
@@ -110,22 +130,15 @@ pub(super) fn begin(
     args: Args<'_>,
     is_read_only: bool,
 ) -> Outcome {
-    if !call.server.monitors.is_empty() {
-        // Before what it does, which is shown too.
-        call.server
-            .feed_monitors(call.connection, call.caller, call.spec, args);
-    }
     may_run(call.server, declared, is_read_only)?;
     let now_us = call.server.now_us();
-    let is_eval = matches!(target, Target::Script(..));
-    let label: Name = match &target {
-        Target::Script(_, digest) => (*digest).into(),
-        Target::Function(_, name) => name.clone(),
+    let label = match &target {
+        Target::Script(_, digest) => Label::Script(*digest),
+        Target::Function(_, name) => Label::Function(name.clone()),
     };
     let running = Running {
         connection: call.connection,
         label,
-        is_eval,
         is_read_only: is_read_only || declares(declared, Flag::NoWrites),
         allows_oom: declares(declared, Flag::AllowOom),
         allows_cross_slots: declared.is_none() || declares(declared, Flag::AllowCrossSlotKeys),
@@ -148,7 +161,7 @@ pub(super) fn begin(
         Target::Script(script, _) => machine.start(script, keys, rest),
         Target::Function(function, _) => machine.start_function(*function, keys, rest),
     }
-    call.server.scripts.running = Some(Box::new(running));
+    call.server.scripts.running = Some(running);
     go_on(call, args)
 }
 
@@ -232,7 +245,7 @@ fn run(call: &mut Call<'_>, machine: &mut Lua, args: Args<'_>) -> Outcome {
     call.client().db = running.db;
     match step {
         Step::Failed(failure) => {
-            let text = failure.text(&String::from_utf8_lossy(&running.label));
+            let text = failure.text(&String::from_utf8_lossy(running.name()));
             if failure.is_counted {
                 call.server.stats.failed(call.spec.id);
                 call.reply.error(&text);
@@ -269,9 +282,12 @@ impl Port for Inside<'_> {
         }
     }
 
-    fn may_run(&mut self, args: Args<'_>) -> Option<bool> {
-        let spec = handlers::named_by(args)?;
-        Some(self.server.may_run(self.connection, spec, args))
+    fn may_run(&mut self, args: Args<'_>) -> Result<bool, Unknown> {
+        let spec = handlers::named_by(args).ok_or(Unknown::Command)?;
+        if !spec.arity_fits(args.len()) {
+            return Err(Unknown::Arity);
+        }
+        Ok(self.server.may_run(self.connection, spec, args))
     }
 }
 
