@@ -133,7 +133,7 @@ pub fn failure_of<'gc>(ctx: Context<'gc>, state: State<'gc>, error: Error<'gc>) 
                 |name: &'static str| state.get(table, ctx.intern_static(name.as_bytes()).into());
             let message = text_of(field("err")).unwrap_or_else(|| b"ERR unknown error".to_vec());
             Failure {
-                message,
+                message: before_zero(&message).to_vec(),
                 place,
                 is_counted: matches!(field("ignore_error_stats_update"), Value::Boolean(true)),
             }
@@ -149,7 +149,7 @@ pub fn failure_of<'gc>(ctx: Context<'gc>, state: State<'gc>, error: Error<'gc>) 
                 },
             }
             Failure {
-                message,
+                message: before_zero(&message).to_vec(),
                 place,
                 is_counted: false,
             }
@@ -198,6 +198,12 @@ fn loops_of(prototype: &FunctionPrototype<'_>, found: &mut Vec<SiteId>) {
     for inner in prototype.prototypes.iter() {
         loops_of(inner, found);
     }
+}
+
+/// What Redis tells of an error's text, to which it ends with a zero byte.
+pub fn before_zero(text: &[u8]) -> &[u8] {
+    let end = text.iter().position(|byte| *byte == 0);
+    &text[..end.unwrap_or(text.len())]
 }
 
 /// A string or a number, as text.

@@ -3,7 +3,7 @@
 
 use piccolo::{Context, String, Table, Value};
 
-use super::errors::text_of;
+use super::errors::{before_zero, text_of};
 use super::number::to_whole;
 use super::state::State;
 use crate::resp::{Aggregate, Mark, Protocol, Sink};
@@ -370,13 +370,14 @@ fn write_one<'gc>(
         state.get(table, ctx.intern_static(name.as_bytes()).into())
     };
     if let Value::String(error) = field(table, "err") {
+        let error = before_zero(error.as_bytes());
         if !matches!(
             field(table, "ignore_error_stats_update"),
             Value::Boolean(true)
         ) {
-            count(error.as_bytes());
+            count(error);
         }
-        reply.error(error.as_bytes());
+        reply.error(error);
         return None;
     }
     if let Value::String(status) = field(table, "ok") {
