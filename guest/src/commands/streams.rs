@@ -7,6 +7,7 @@ mod groups;
 mod ids;
 mod info;
 mod reading;
+mod retelling;
 #[cfg(test)]
 mod tests;
 

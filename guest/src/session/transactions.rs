@@ -163,7 +163,10 @@ impl Server {
             let Some(client) = self.clients.get_mut(connection) else {
                 continue;
             };
-            let overdue = client.overdue_watches.iter().position(|key| *key == watched);
+            let overdue = client
+                .overdue_watches
+                .iter()
+                .position(|key| *key == watched);
             match (cause, overdue) {
                 (Cause::Overdue, None) => client.overdue_watches.push(watched.clone()),
                 (Cause::Overdue, Some(_)) => {}
