@@ -182,6 +182,11 @@ fn hincrbyfloat(ctx: &mut Context, args: Args) -> Outcome {
         }
         Ok(sum.format_human())
     })?;
+    ctx.propagate_as(|words| {
+        for word in [b"HSET" as &[u8], args.at(1), args.at(2), &text] {
+            words.push(word);
+        }
+    });
     ctx.reply.bulk(&text);
     Ok(())
 }

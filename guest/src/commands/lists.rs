@@ -157,6 +157,21 @@ fn tell_popped(slot: &mut Slot, end: End, count: usize) {
     slot.count_changes(count);
 }
 
+/// Tells who follows the changes that elements of this list were popped, by a command that chose it
+/// among several or may have waited.
+fn propagate_pop(slot: &mut Slot, key: &[u8], end: End, count: Option<usize>) {
+    slot.propagate_as(|words| {
+        words.push(match end {
+            End::Left => b"LPOP",
+            End::Right => b"RPOP",
+        });
+        words.push(key);
+        if let Some(count) = count {
+            words.push_integer(count as i64);
+        }
+    });
+}
+
 /// Answers the first `count` elements from one end, or all there are; returns how many.
 fn answer_end(reply: &mut dyn Sink, list: &List, end: End, count: i64) -> usize {
     let count = usize::try_from(count).map_or(list.len(), |count| count.min(list.len()));
@@ -273,6 +288,7 @@ fn mpop(ctx: &mut Context, pop: &MpopArgs) -> Result<bool, CommandError> {
             ctx.reply.bulk(key);
             let popped = answer_end(ctx.reply, list, pop.end, pop.count);
             drop_end(&mut slot, pop.end, popped, fill(ctx.config))?;
+            propagate_pop(&mut slot, key, pop.end, Some(popped));
             return Ok(true);
         }
     }

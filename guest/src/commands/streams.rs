@@ -7,12 +7,13 @@ mod groups;
 mod ids;
 mod info;
 mod reading;
+mod retelling;
 #[cfg(test)]
 mod tests;
 
 use super::{CommandError, Context, DataHandler, Outcome, bulk_item, error, options};
 use crate::config::Config;
-use crate::keyspace::EventClass;
+use crate::keyspace::{EventClass, Slot};
 use crate::resp::{Aggregate, Args, Sink};
 use crate::value::stream::{
     BlockLimits, Cursor, Direction, Entries, MOST_BYTES, Trim, TrimBy, WantedId,
@@ -270,6 +271,36 @@ fn xadd(ctx: &mut Context, args: Args) -> Outcome {
     {
         slot.event(EventClass::STREAM, "xtrim");
     }
+    let id_at = args.len() - add.words.len() - 1;
+    propagate_exactly(&mut slot, args, id_at, Some(id))
+}
+
+/// Tells who follows the changes the command with what came of it: the id that was given, and for
+/// `~ threshold` in front of `end` the length or the first id that the stream has now.
+fn propagate_exactly(slot: &mut Slot, args: Args, end: usize, id: Option<StreamId>) -> Outcome {
+    if !slot.is_followed() {
+        return Ok(());
+    }
+    let entries = slot.stream()?.map(|stream| &stream.entries);
+    let (len, first_id) = entries.map_or((0, StreamId::MIN), |e| (e.len(), e.first_id()));
+    let about = args.range(2..end).iter().position(|arg| arg == b"~");
+    let about = about.map(|position| position + 2);
+    slot.propagate_as(|words| {
+        for (at, arg) in args.iter().enumerate() {
+            match id {
+                Some(id) if at == end => words.push(&id.text()),
+                _ if Some(at) == about => words.push(b"="),
+                _ if about.is_some_and(|about| at == about + 1) => {
+                    if options::is(args.at(at - 2), "MAXLEN") {
+                        words.push_integer(len as i64);
+                    } else {
+                        words.push(&first_id.text());
+                    }
+                }
+                _ => words.push(arg),
+            }
+        }
+    });
     Ok(())
 }
 
@@ -296,6 +327,7 @@ fn xtrim(ctx: &mut Context, args: Args) -> Outcome {
     if removed > 0 {
         slot.event(EventClass::STREAM, "xtrim");
         slot.count_changes(removed as usize);
+        propagate_exactly(&mut slot, args, args.len(), None)?;
     } else {
         slot.only_laid_out_differently();
     }

@@ -87,6 +87,15 @@ impl Propagation {
         }
     }
 
+    /// Tells these commands, if any, and nothing else, instead of the command that runs.
+    pub fn tell_all_instead(&mut self, db: usize, commands: Vec<OwnedArgs>) {
+        if self.is_followed {
+            let told = commands.into_iter().map(|args| Told { db, args });
+            self.told.extend(told);
+            self.telling = Telling::OtherWords;
+        }
+    }
+
     /// Says what is told of the command that runs.
     #[inline]
     pub fn set_telling(&mut self, telling: Telling) {

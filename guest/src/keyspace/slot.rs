@@ -213,6 +213,14 @@ impl<'k> Slot<'k> {
             .tell_instead(self.db, words);
     }
 
+    /// Tells who follows the changes these commands instead of the one that runs, or nothing if there
+    /// are none.
+    pub fn propagate_all_as(&mut self, commands: Vec<OwnedArgs>) {
+        let db = self.db;
+        let propagation = &mut self.keyspace.journal.propagation;
+        propagation.tell_all_instead(db, commands);
+    }
+
     /// Tells who follows the changes that the key is gone, instead of the command that runs.
     pub fn propagate_removal(&mut self, unlinked: bool) {
         let key = self.key;

@@ -3,7 +3,7 @@
 
 use super::super::wait::{Awaited, Nothing, Wait};
 use super::super::{Context, Outcome, bulk_item};
-use super::{MpopArgs, drop_end, end, fill, move_element, mpop};
+use super::{MpopArgs, drop_end, end, fill, move_element, mpop, propagate_pop};
 use crate::resp::Args;
 use crate::value::list::End;
 
@@ -28,7 +28,9 @@ fn pop_generic(ctx: &mut Context, args: Args, from: End) -> Outcome {
             ctx.reply.array(2);
             ctx.reply.bulk(key);
             bulk_item(ctx.reply, item);
-            return drop_end(&mut slot, from, 1, fill(ctx.config));
+            drop_end(&mut slot, from, 1, fill(ctx.config))?;
+            propagate_pop(&mut slot, key, from, None);
+            return Ok(());
         }
     }
     wait_for_list(ctx, keys, until_us, Nothing::NullArray);
@@ -55,9 +57,17 @@ pub fn blmpop(ctx: &mut Context, args: Args) -> Outcome {
     Ok(())
 }
 
-fn move_generic(ctx: &mut Context, args: Args, ends: [End; 2], timeout: &[u8]) -> Outcome {
-    let until_us = ctx.timeout_s(timeout)?;
-    if !move_element(ctx, args, ends)? {
+/// `namesake` is the command that does the same without waiting, and has no timeout as its last
+/// argument.
+fn move_generic(ctx: &mut Context, args: Args, ends: [End; 2], namesake: &[u8]) -> Outcome {
+    let last = args.len() - 1;
+    let until_us = ctx.timeout_s(args.at(last))?;
+    if move_element(ctx, args, ends)? {
+        ctx.propagate_as(|words| {
+            words.push(namesake);
+            args.range(1..last).iter().for_each(|arg| words.push(arg));
+        });
+    } else {
         wait_for_list(ctx, args.range(1..2), until_us, Nothing::Null);
     }
     Ok(())
@@ -66,10 +76,10 @@ fn move_generic(ctx: &mut Context, args: Args, ends: [End; 2], timeout: &[u8]) -
 /// BLMOVE source destination LEFT | RIGHT LEFT | RIGHT timeout
 pub fn blmove(ctx: &mut Context, args: Args) -> Outcome {
     let ends = [end(args.at(3))?, end(args.at(4))?];
-    move_generic(ctx, args, ends, args.at(5))
+    move_generic(ctx, args, ends, b"LMOVE")
 }
 
 /// BRPOPLPUSH source destination timeout
 pub fn brpoplpush(ctx: &mut Context, args: Args) -> Outcome {
-    move_generic(ctx, args, [End::Right, End::Left], args.at(3))
+    move_generic(ctx, args, [End::Right, End::Left], b"RPOPLPUSH")
 }

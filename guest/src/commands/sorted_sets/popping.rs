@@ -37,6 +37,21 @@ fn pop(reply: &mut dyn Sink, slot: &mut Slot, end: End, count: usize, shape: Sha
     Ok(())
 }
 
+/// Tells who follows the changes that members of this set were popped, by a command that chose it
+/// among several or may have waited.
+fn propagate_pop(slot: &mut Slot, key: &[u8], end: End, count: Option<usize>) {
+    slot.propagate_as(|words| {
+        words.push(match end {
+            End::Lowest => b"ZPOPMIN",
+            End::Highest => b"ZPOPMAX",
+        });
+        words.push(key);
+        if let Some(count) = count {
+            words.push_integer(count as i64);
+        }
+    });
+}
+
 fn pop_generic(ctx: &mut Context, args: Args, end: End) -> Outcome {
     if args.len() > 3 {
         return Err(error::SYNTAX);
@@ -130,6 +145,7 @@ fn pop_first(ctx: &mut Context, mpop: &MpopArgs) -> Result<bool, CommandError> {
             ctx.reply.bulk(key);
             ctx.reply.array(count);
             pop(ctx.reply, &mut slot, mpop.end, count, Shape::Pairs)?;
+            propagate_pop(&mut slot, key, mpop.end, Some(count));
             return Ok(true);
         }
     }
@@ -177,7 +193,9 @@ fn blocking_pop_generic(ctx: &mut Context, args: Args, end: End) -> Outcome {
         if slot.sorted_set()?.is_some() {
             ctx.reply.array(3);
             ctx.reply.bulk(key);
-            return pop(ctx.reply, &mut slot, end, 1, Shape::Flat);
+            pop(ctx.reply, &mut slot, end, 1, Shape::Flat)?;
+            propagate_pop(&mut slot, key, end, None);
+            return Ok(());
         }
     }
     wait(ctx, keys, until_us);

@@ -2,6 +2,7 @@
 
 use super::super::{CommandError, Context, Outcome, error, options};
 use super::reading::PENDING_OVERHEAD;
+use super::retelling::Retelling;
 use super::{StreamId, answer_entry, ids, read};
 use crate::keyspace::EventClass;
 use crate::resp::{Aggregate, Args, Sink};
@@ -42,9 +43,13 @@ impl Claim<'_> {
         group: &mut Group,
         consumer: ConsumerNumber,
         now_ms: i64,
+        retelling: &mut Retelling,
     ) -> Claimed {
         let pending = group.find_pending(id).copied();
         if !entries.contains(id) {
+            if let Some(pending) = &pending {
+                retelling.pending(id, pending, group);
+            }
             return if group.acknowledge(id) {
                 Claimed::Gone
             } else {
@@ -67,14 +72,13 @@ impl Claim<'_> {
             None if self.justid => deliveries,
             None => deliveries.wrapping_add(1),
         };
-        group.assign(
-            id,
-            Pending {
-                consumer,
-                delivered_ms: self.delivered_ms,
-                deliveries,
-            },
-        );
+        let pending = Pending {
+            consumer,
+            delivered_ms: self.delivered_ms,
+            deliveries,
+        };
+        group.assign(id, pending);
+        retelling.pending(id, &pending, group);
         group.was_active(consumer, now_ms);
         Claimed::Yes
     }
@@ -183,6 +187,7 @@ pub fn xclaim(ctx: &mut Context, args: Args) -> Outcome {
     ctx.reserve(ids.len().saturating_mul(PENDING_OVERHEAD))?;
     let mut slot = ctx.keyspace.write(ctx.db, key);
     slot.tell_nobody();
+    let mut retelling = Retelling::new(&slot, key, claim.group);
     let Some(Stream { entries, groups }) = slot.stream_mut()? else {
         return Ok(());
     };
@@ -196,7 +201,7 @@ pub fn xclaim(ctx: &mut Context, args: Args) -> Outcome {
     let (mut claimed, mut gone) = (0, 0);
     for id in ids.iter() {
         let id = ids::strict(id, 0)?;
-        match claim.take(id, entries, group, consumer, now_ms) {
+        match claim.take(id, entries, group, consumer, now_ms, &mut retelling) {
             Claimed::Yes => {
                 claim.answer(ctx.reply, entries, id);
                 claimed += 1;
@@ -206,15 +211,19 @@ pub fn xclaim(ctx: &mut Context, args: Args) -> Outcome {
         }
     }
     ctx.reply.settle(mark, Aggregate::Array, claimed);
+    // That the group is ahead counts if nothing else says so.
+    let ahead = is_ahead && claimed + gone == 0;
+    if ahead {
+        retelling.read(group);
+    }
     if is_new {
         slot.event(EventClass::STREAM, "xgroup-createconsumer");
     }
-    // That the group is ahead counts if nothing else says so.
-    let ahead = is_ahead && claimed + gone == 0;
     match usize::from(is_new) + claimed + gone + usize::from(ahead) {
         0 => slot.only_laid_out_differently(),
         changes => slot.count_changes(changes),
     }
+    retelling.tell(&mut slot);
     Ok(())
 }
 
@@ -268,6 +277,7 @@ pub fn xautoclaim(ctx: &mut Context, args: Args) -> Outcome {
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     let mut slot = ctx.keyspace.write(ctx.db, key);
     slot.tell_nobody();
+    let mut retelling = Retelling::new(&slot, key, claim.group);
     let Some(Stream { entries, groups }) = slot.stream_mut()? else {
         return Ok(());
     };
@@ -283,7 +293,7 @@ pub fn xautoclaim(ctx: &mut Context, args: Args) -> Outcome {
         && claimed.len() + gone.len() < count
     {
         looks -= 1;
-        match claim.take(id, entries, group, consumer, now_ms) {
+        match claim.take(id, entries, group, consumer, now_ms, &mut retelling) {
             Claimed::Yes => claimed.push(id),
             Claimed::Gone => gone.push(id),
             Claimed::No => {}
@@ -308,5 +318,6 @@ pub fn xautoclaim(ctx: &mut Context, args: Args) -> Outcome {
         0 => slot.only_laid_out_differently(),
         changes => slot.count_changes(changes),
     }
+    retelling.tell(&mut slot);
     Ok(())
 }

@@ -4,6 +4,7 @@
 use super::super::options::c_text;
 use super::super::wait::{Awaited, Nothing, Wait};
 use super::super::{CommandError, Context, Outcome, error, options};
+use super::retelling::Retelling;
 use super::{StreamId, answer_entries, answer_entry, count_or_all, ids, read};
 use crate::keyspace::EventClass;
 use crate::resp::{Aggregate, Args, Mark, Protocol, Sink};
@@ -293,6 +294,7 @@ fn serve(
     let now_ms = ctx.now_ms();
     let mut slot = ctx.keyspace.write(ctx.db, key);
     slot.tell_nobody();
+    let mut retelling = Retelling::new(&slot, key, reader.group);
     let Some(stream) = slot.stream_mut()? else {
         return Ok(());
     };
@@ -301,6 +303,9 @@ fn serve(
     };
     let entries = &stream.entries;
     let (consumer, is_new) = group.enlist(reader.consumer, now_ms);
+    if is_new && reader.noack {
+        retelling.enlisted(reader.consumer);
+    }
     let mut delivered = 0;
     match wish {
         Wish::History(first) => {
@@ -317,7 +322,12 @@ fn serve(
         }
         Wish::New if has_news(entries, group.last_id) => {
             served.begin(ctx.reply, key);
-            delivered = deliver(ctx.reply, entries, group, consumer, reader, now_ms);
+            let to = Recipient {
+                reader,
+                consumer,
+                now_ms,
+            };
+            delivered = deliver(ctx.reply, entries, group, to, &mut retelling);
         }
         Wish::New => {}
     }
@@ -331,7 +341,16 @@ fn serve(
     } else {
         slot.only_laid_out_differently();
     }
+    retelling.tell(&mut slot);
     Ok(())
+}
+
+/// Who gets entries, and when.
+#[derive(Clone, Copy)]
+struct Recipient<'a> {
+    reader: Reader<'a>,
+    consumer: ConsumerNumber,
+    now_ms: i64,
 }
 
 /// Answers entries that the group has not read, and makes them pending to the consumer; returns how
@@ -340,10 +359,14 @@ fn deliver(
     reply: &mut dyn Sink,
     entries: &Entries,
     group: &mut Group,
-    consumer: ConsumerNumber,
-    reader: Reader,
-    now_ms: i64,
+    to: Recipient,
+    retelling: &mut Retelling,
 ) -> usize {
+    let Recipient {
+        reader,
+        consumer,
+        now_ms,
+    } = to;
     let mark = reply.defer();
     let mut delivered = 0;
     let first = group.last_id.next().unwrap_or(StreamId::MAX);
@@ -354,17 +377,19 @@ fn deliver(
         group.advance(id, entries);
         answer_entry(reply, id, &mut cursor);
         if !reader.noack {
-            group.assign(
-                id,
-                Pending {
-                    consumer,
-                    delivered_ms: now_ms,
-                    deliveries: 1,
-                },
-            );
+            let pending = Pending {
+                consumer,
+                delivered_ms: now_ms,
+                deliveries: 1,
+            };
+            group.assign(id, pending);
+            retelling.pending(id, &pending, group);
             group.was_active(consumer, now_ms);
         }
         delivered += 1;
+    }
+    if delivered > 0 {
+        retelling.read(group);
     }
     reply.settle(mark, Aggregate::Array, delivered);
     delivered
