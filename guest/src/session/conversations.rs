@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use super::gate::Command;
 use super::handlers;
 use super::pubsub::Kind;
+use super::scripting::flags_of;
 use super::tracking::{Mode, Redirect, Tracks};
 use super::transactions::{Queued, Transaction};
 use super::waiting::{Parked, Why};
@@ -199,7 +200,11 @@ impl Server {
             let mut transaction = Transaction::default();
             for args in queue {
                 match command_of(args.as_args()) {
-                    Some(command) => transaction.queue(Queued::new(command, args.as_args())),
+                    Some(command) => {
+                        let args = args.as_args();
+                        let flags = flags_of(&self.scripts, command.spec, args);
+                        transaction.queue(Queued::new(command, args, flags));
+                    }
                     None => transaction.poison(),
                 }
             }

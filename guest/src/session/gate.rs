@@ -7,6 +7,7 @@
 use super::eviction::Room;
 use super::faults::Course;
 use super::handlers::{self, Handler};
+use super::scripting::flags_of;
 use super::transactions::Queued;
 use super::waiting::{Parked, Why};
 use super::{Call, Caller, Client, Connection, LogLevel, ReplyMode, Server};
@@ -116,7 +117,8 @@ fn submit(
     if let Some(transaction) = &mut client.transaction
         && !command.spec.flags.contains(Flags::RUNS_IN_MULTI)
     {
-        transaction.queue(Queued::new(command, args));
+        let flags = flags_of(&server.scripts, command.spec, args);
+        transaction.queue(Queued::new(command, args, flags));
         wire.simple("QUEUED");
         return;
     }
@@ -378,7 +380,7 @@ fn check(
     if server.cluster.is_some() {
         server.check_slots(connection, spec, args)?;
     }
-    let flags = server.flags_of(spec, args);
+    let flags = flags_of(&server.scripts, spec, args);
     check_memory(server, connection, db, spec, flags, args)?;
     if server.config.min_replicas_to_write > 0 {
         server.check_replicas(connection, spec, flags)?;

@@ -2,6 +2,7 @@
 //! `waiting`'s.
 
 use super::gate::Command;
+use super::scripting::flags_of;
 use super::{Call, Client, Connection, IMPLICIT, Server, SessionHandler};
 use crate::commands::table::Flags;
 use crate::commands::{Outcome, error, options, wait};
@@ -37,7 +38,7 @@ impl Server {
             return false;
         }
         let queued = self.flags_of_exec(connection, command.spec);
-        let flags = queued.unwrap_or_else(|| self.flags_of(command.spec, args));
+        let flags = queued.unwrap_or_else(|| flags_of(&self.scripts, command.spec, args));
         !pause.writes_only || flags.contains(Flags::WRITE) || flags.contains(Flags::MAY_REPLICATE)
     }
 

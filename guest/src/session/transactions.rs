@@ -23,6 +23,8 @@ pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
 pub struct Queued {
     command: Command,
     args: OwnedArgs,
+    /// What it does, as far as that was known when it was queued.
+    flags: Flags,
 }
 
 impl std::fmt::Debug for Command {
@@ -33,10 +35,11 @@ impl std::fmt::Debug for Command {
 
 impl Queued {
     /// Keeps a copy of the arguments.
-    pub fn new(command: Command, args: Args<'_>) -> Self {
+    pub fn new(command: Command, args: Args<'_>, flags: Flags) -> Self {
         Queued {
             command,
             args: args.to_owned(),
+            flags,
         }
     }
 }
@@ -61,7 +64,7 @@ pub struct Transaction {
 impl Transaction {
     /// Adds a command at the end.
     pub fn queue(&mut self, queued: Queued) {
-        self.flags = self.flags | queued.command.spec.flags;
+        self.flags = self.flags | queued.flags;
         let args = queued.args.as_args();
         self.bytes += args.bytes() + args.len() * POINTER_BYTES;
         self.queue.push(queued);
@@ -150,7 +153,7 @@ impl Server {
         let transaction = client.and_then(|client| client.transaction.as_ref());
         transaction.is_none_or(|transaction| {
             let mut queue = transaction.queue.iter();
-            queue.all(|queued| queued.command.spec.flags.contains(flags))
+            queue.all(|queued| queued.flags.contains(flags))
         })
     }
 

@@ -131,42 +131,42 @@ impl Scripts {
     }
 }
 
+/// What a command does; of a script what it declares about itself.
+#[inline]
+pub(super) fn flags_of(scripts: &Scripts, spec: &'static CommandSpec, args: Args<'_>) -> Flags {
+    if spec.group == Group::Scripting {
+        flags_of_script(scripts, spec, args)
+    } else {
+        spec.flags
+    }
+}
+
+#[cold]
+fn flags_of_script(scripts: &Scripts, spec: &'static CommandSpec, args: Args<'_>) -> Flags {
+    let declared = match spec.name {
+        "eval" | "eval_ro" => eval::declared_by(scripts, args, false),
+        "evalsha" | "evalsha_ro" => eval::declared_by(scripts, args, true),
+        "fcall" | "fcall_ro" => functions::declared_by(scripts, args),
+        _ => None,
+    };
+    if declared.is_none() {
+        return spec.flags;
+    }
+    let replaced = Flags::STALE | Flags::DENYOOM | Flags::WRITE | Flags::MAY_REPLICATE;
+    let mut flags = spec.flags.without(replaced);
+    if !declares(declared, Flag::NoWrites) {
+        flags = flags | Flags::WRITE;
+        if !declares(declared, Flag::AllowOom) {
+            flags = flags | Flags::DENYOOM;
+        }
+    }
+    if declares(declared, Flag::AllowStale) {
+        flags = flags | Flags::STALE;
+    }
+    flags
+}
+
 impl Server {
-    /// What a command does; of a script what it declares about itself.
-    #[inline]
-    pub(super) fn flags_of(&self, spec: &'static CommandSpec, args: Args<'_>) -> Flags {
-        if spec.group == Group::Scripting {
-            self.flags_of_script(spec, args)
-        } else {
-            spec.flags
-        }
-    }
-
-    #[cold]
-    fn flags_of_script(&self, spec: &'static CommandSpec, args: Args<'_>) -> Flags {
-        let declared = match spec.name {
-            "eval" | "eval_ro" => eval::declared_by(&self.scripts, args, false),
-            "evalsha" | "evalsha_ro" => eval::declared_by(&self.scripts, args, true),
-            "fcall" | "fcall_ro" => functions::declared_by(&self.scripts, args),
-            _ => None,
-        };
-        if declared.is_none() {
-            return spec.flags;
-        }
-        let replaced = Flags::STALE | Flags::DENYOOM | Flags::WRITE | Flags::MAY_REPLICATE;
-        let mut flags = spec.flags.without(replaced);
-        if !declares(declared, Flag::NoWrites) {
-            flags = flags | Flags::WRITE;
-            if !declares(declared, Flag::AllowOom) {
-                flags = flags | Flags::DENYOOM;
-            }
-        }
-        if declares(declared, Flag::AllowStale) {
-            flags = flags | Flags::STALE;
-        }
-        flags
-    }
-
     /// Tells the script that runs the time, which it does not see: others hear that the server is busy
     /// once it takes too long.
     pub fn time_script(&mut self, now_us: u64) {
