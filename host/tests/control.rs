@@ -1,40 +1,15 @@
 //! PETRIDIS over the wire: snapshots, clocks, forks, faults, and looking in.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::io::Read;
 use std::time::Duration;
 
+use client::Client;
 use petridis::blocking::Server;
 use petridis::{Error, Template};
 
-/// A client that says bytes and expects bytes.
-struct Client(TcpStream);
+mod client;
 
 impl Client {
-    fn to(address: impl std::net::ToSocketAddrs) -> Self {
-        let stream = TcpStream::connect(address).expect("the server listens");
-        // Never reached when all is well.
-        let limit = Some(Duration::from_secs(20));
-        stream.set_read_timeout(limit).expect("a TCP socket");
-        Self(stream)
-    }
-
-    fn send(&mut self, request: &str) {
-        let sent = self.0.write_all(request.as_bytes());
-        sent.expect("the server listens");
-    }
-
-    fn hear(&mut self, reply: &str) {
-        let mut got = vec![0; reply.len()];
-        let read = self.0.read_exact(&mut got);
-        assert_eq!(String::from_utf8_lossy(&got), reply, "{read:?}");
-    }
-
-    fn say(&mut self, request: &str, reply: &str) {
-        self.send(&format!("{request}\r\n"));
-        self.hear(reply);
-    }
-
     /// The text of the next bulk string.
     fn text(&mut self) -> String {
         let mut line = Vec::new();

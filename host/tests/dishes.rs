@@ -1,40 +1,13 @@
 //! Snapshots, restores and forks, from outside: what changes, what stays, who notices.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::io::Read;
 use std::time::Duration;
 
+use client::Client;
 use petridis::blocking::Server;
 use petridis::{Error, Instance, ManualClock, Snapshot};
 
-/// A client that says bytes and expects bytes.
-struct Client(TcpStream);
-
-impl Client {
-    fn new(server: &Server) -> Self {
-        let stream = TcpStream::connect(server.addr()).expect("the server listens");
-        // Never reached when all is well.
-        let limit = Some(Duration::from_secs(20));
-        stream.set_read_timeout(limit).expect("a TCP socket");
-        Self(stream)
-    }
-
-    fn send(&mut self, request: &str) {
-        let sent = self.0.write_all(request.as_bytes());
-        sent.expect("the server listens");
-    }
-
-    fn hear(&mut self, reply: &str) {
-        let mut got = vec![0; reply.len()];
-        let read = self.0.read_exact(&mut got);
-        assert_eq!(String::from_utf8_lossy(&got), reply, "{read:?}");
-    }
-
-    fn say(&mut self, request: &str, reply: &str) {
-        self.send(&format!("{request}\r\n"));
-        self.hear(reply);
-    }
-}
+mod client;
 
 fn tell(redis: &mut Instance, request: &str) -> String {
     let reply = redis.execute(format!("{request}\r\n").as_bytes());
@@ -78,11 +51,11 @@ fn a_request_that_is_cut_off_is_completed_after_a_restore() {
 #[test]
 fn connections_stay_as_they_are() {
     let server = server();
-    let mut plain = Client::new(&server);
+    let mut plain = Client::to(server.addr());
     plain.say("SET key before", "+OK\r\n");
     plain.say("CLIENT SETNAME plain", "+OK\r\n");
     let snapshot = server.snapshot().expect("a snapshot");
-    let mut new = Client::new(&server);
+    let mut new = Client::to(server.addr());
     new.send("HELLO 3\r\n");
     new.hear("%7\r\n");
     new.send("SELECT 4\r\n");
@@ -92,7 +65,7 @@ fn connections_stay_as_they_are() {
         new.0.read_exact(&mut byte).expect("more");
         heard.push(byte[0]);
     }
-    let mut listener = Client::new(&server);
+    let mut listener = Client::to(server.addr());
     listener.say(
         "SUBSCRIBE news",
         "*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n",
@@ -107,26 +80,26 @@ fn connections_stay_as_they_are() {
     plain.say("PUBLISH news hello", ":1\r\n");
     listener.hear("*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$5\r\nhello\r\n");
     // Ids go on above those that are taken.
-    let mut last = Client::new(&server);
+    let mut last = Client::to(server.addr());
     last.say("CLIENT ID", ":4\r\n");
 }
 
 #[test]
 fn who_waits_looks_again_and_who_watches_fails() {
     let server = server();
-    let mut plain = Client::new(&server);
+    let mut plain = Client::to(server.addr());
     plain.say("RPUSH full x", ":1\r\n");
     let snapshot = server.snapshot().expect("a snapshot");
     plain.say("FLUSHALL", "+OK\r\n");
-    let mut served = Client::new(&server);
+    let mut served = Client::to(server.addr());
     served.send("BLPOP full 0\r\n");
-    let mut waiting = Client::new(&server);
+    let mut waiting = Client::to(server.addr());
     waiting.send("BLPOP empty 0\r\nPING\r\n");
-    let mut watching = Client::new(&server);
+    let mut watching = Client::to(server.addr());
     watching.say("WATCH other", "+OK\r\n");
     watching.say("MULTI", "+OK\r\n");
     watching.say("PING", "+QUEUED\r\n");
-    let mut queueing = Client::new(&server);
+    let mut queueing = Client::to(server.addr());
     queueing.say("MULTI", "+OK\r\n");
     queueing.say("PING", "+QUEUED\r\n");
     // Both wait by now.
@@ -161,7 +134,7 @@ fn a_restore_amid_a_pipeline_loses_no_reply() {
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                let mut client = Client::new(&server);
+                let mut client = Client::to(server.addr());
                 for _ in 0..50 {
                     client.send(&"ECHO hello\r\nINCR number\r\n".repeat(100));
                     for _ in 0..100 {
@@ -181,7 +154,7 @@ fn a_restore_amid_a_pipeline_loses_no_reply() {
         });
     });
     server.restore(&snapshot).expect("restored");
-    Client::new(&server).say("EXISTS number", ":0\r\n");
+    Client::to(server.addr()).say("EXISTS number", ":0\r\n");
 }
 
 #[test]
@@ -189,7 +162,7 @@ fn time_goes_back_unless_it_is_kept() {
     let clock = ManualClock::default();
     let server = Server::builder().clock(clock.clone()).start();
     let server = server.expect("a server");
-    let mut client = Client::new(&server);
+    let mut client = Client::to(server.addr());
     client.say("SET key value EX 10", "+OK\r\n");
     let snapshot = server.snapshot().expect("a snapshot");
     let instant = clock.now();
@@ -203,7 +176,7 @@ fn time_goes_back_unless_it_is_kept() {
     client.say("TTL key", ":3\r\n");
     // A fork has a clock of its own.
     let fork = Server::fork(&snapshot).expect("a fork");
-    let mut other = Client::new(&fork);
+    let mut other = Client::to(fork.addr());
     other.say("TTL key", ":10\r\n");
     let petridis::Clock::Manual(own) = fork.clock() else {
         panic!("{:?}", fork.clock())
@@ -220,10 +193,10 @@ fn a_wait_has_as_much_time_left_as_before() {
     let server = server.expect("a server");
     let snapshot = server.snapshot().expect("a snapshot");
     clock.advance(Duration::from_secs(3600));
-    let mut waiting = Client::new(&server);
+    let mut waiting = Client::to(server.addr());
     waiting.say("PING", "+PONG\r\n");
     waiting.send("BLPOP nothing 10\r\n");
-    let mut plain = Client::new(&server);
+    let mut plain = Client::to(server.addr());
     while !info(&mut plain).contains("blocked_clients:1\r\n") {}
     server.restore(&snapshot).expect("restored");
     clock.advance(Duration::from_secs(9));

@@ -1,6 +1,7 @@
 //! Many connections at a time: nothing is lost, order is kept, who does not read hurts nobody else, and
 //! who only waits costs nothing.
 
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use program::Program;
@@ -8,7 +9,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-#[allow(dead_code, reason = "another test uses all of it")]
 mod program;
 
 /// Connections of each test.
@@ -32,6 +32,12 @@ fn with_server(flags: &[&str], test: impl AsyncFnOnce(&Program)) {
         let test = tokio::time::timeout(LIMIT, test(&program));
         test.await.expect("it does not hang");
     });
+    let mut stream = std::net::TcpStream::connect(program.address()).expect("it listens still");
+    stream
+        .write_all(b"SHUTDOWN NOSAVE\r\n")
+        .expect("it listens still");
+    let (status, _) = program.end();
+    assert!(status.success(), "{status}");
 }
 
 /// A client that writes requests and compares replies.

@@ -36,6 +36,19 @@ pub fn site_of(exec: &Execution<'_, '_>) -> Option<SiteId> {
         .map(|frame| SiteId(frame.current_line.0))
 }
 
+impl<'gc, 'a> Call<'gc, 'a> {
+    /// Of a function that goes on after it had another one called.
+    pub fn resumed(ctx: Context<'gc>, exec: Execution<'gc, 'a>, stack: Stack<'gc, 'a>) -> Self {
+        let state = State::of(ctx);
+        Call {
+            ctx,
+            state,
+            exec,
+            stack,
+        }
+    }
+}
+
 impl<'gc> Call<'gc, '_> {
     /// How many arguments there are.
     pub fn count(&self) -> usize {

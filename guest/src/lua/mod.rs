@@ -43,7 +43,17 @@ pub use errors::Failure;
 pub use function::{Flag, Header, Registered};
 pub use state::LogEntry;
 
-/// The digest by which scripts are known: 40 hexadecimal digits.
-pub fn digest(script: &[u8]) -> String {
-    sha1_smol::Sha1::from(script).digest().to_string()
+/// 40 hexadecimal digits, in small letters.
+pub type Digest = [u8; 40];
+
+/// The digest by which scripts are known, and what `redis.sha1hex` answers: SHA-1.
+pub fn digest(text: &[u8]) -> Digest {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut digits = [0; 40];
+    let digest = sha1_smol::Sha1::from(text).digest().bytes();
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(digest) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
+    }
+    digits
 }

@@ -440,12 +440,7 @@ impl<'gc> Sequence<'gc> for CallFound<'gc> {
         let callee = stack.get(0);
         stack.clear();
         stack.extend(self.args.iter().copied());
-        let mut call = Call {
-            ctx,
-            state: State::of(ctx),
-            exec,
-            stack,
-        };
+        let mut call = Call::resumed(ctx, exec, stack);
         match call.call_value(callee, 0)? {
             CallbackReturn::Call { function, .. } => Ok(SequencePoll::Call {
                 function,
@@ -597,12 +592,7 @@ impl<'gc> Sequence<'gc> for ConcatRest<'gc> {
     ) -> Result<SequencePoll<'gc>, Error<'gc>> {
         let mut values = std::mem::take(&mut self.rest);
         values.push(stack.get(0));
-        let mut call = Call {
-            ctx,
-            state: State::of(ctx),
-            exec,
-            stack,
-        };
+        let mut call = Call::resumed(ctx, exec, stack);
         match concat_values(&mut call, values)? {
             Concat::Done(value) => {
                 call.stack.clear();

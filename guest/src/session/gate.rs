@@ -224,6 +224,7 @@ pub fn finish(server: &mut Server, connection: Connection, wire: &mut Wire, star
         return;
     };
     if client.parked.is_some() {
+        // Not answered yet.
         return;
     }
     if wire.overflowed() {
@@ -234,10 +235,6 @@ pub fn finish(server: &mut Server, connection: Connection, wire: &mut Wire, star
             format!("Closing connection {connection}: a reply does not fit in memory"),
         );
         server.close(connection, false);
-        return;
-    }
-    if client.parked.is_some() {
-        // Not answered yet.
         return;
     }
     if client.is_replica() && wire.len() > start {

@@ -29,6 +29,16 @@ pub struct Master {
 }
 
 impl Server {
+    /// True for a replica that takes no writes but its master's.
+    pub(super) fn is_read_only(&self) -> bool {
+        self.master.is_some() && self.config.replica_read_only
+    }
+
+    /// True for a replica that does not answer with data that may be old.
+    pub(super) fn is_stale(&self) -> bool {
+        self.master.is_some() && !self.config.replica_serve_stale_data
+    }
+
     /// Whether a replica may run a command, or the transaction that EXEC ends, though it may write.
     #[cold]
     pub(super) fn check_read_only(
@@ -38,7 +48,7 @@ impl Server {
         flags: Flags,
     ) -> Outcome {
         let flags = self.flags_of_exec(connection, spec).unwrap_or(flags);
-        if flags.contains(Flags::WRITE) && self.config.replica_read_only {
+        if flags.contains(Flags::WRITE) && self.is_read_only() {
             return Err(error::READ_ONLY);
         }
         Ok(())
@@ -56,7 +66,7 @@ impl Server {
             Some(_) => self.all_queued_have(connection, Flags::STALE),
             None => flags.contains(Flags::STALE),
         };
-        if !self.config.replica_serve_stale_data && !goes_stale {
+        if self.is_stale() && !goes_stale {
             return Err(error::MASTER_DOWN);
         }
         Ok(())

@@ -614,12 +614,7 @@ impl<'gc> Sequence<'gc> for Reading<'gc> {
         stack: Stack<'gc, '_>,
     ) -> Result<SequencePoll<'gc>, Error<'gc>> {
         let piece = stack.get(0);
-        let mut call = Call {
-            ctx,
-            state: State::of(ctx),
-            exec,
-            stack,
-        };
+        let mut call = Call::resumed(ctx, exec, stack);
         match call.to_string(piece) {
             Some(piece) if !piece.as_bytes().is_empty() => {
                 call.reserve(self.source.len() + piece.as_bytes().len())?;

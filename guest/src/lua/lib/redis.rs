@@ -7,6 +7,7 @@ use piccolo::{
 
 use super::{Constant, Library, entry};
 use crate::lua::call::{Call, Outcome, site_of, to_number};
+use crate::lua::digest;
 use crate::lua::function;
 use crate::lua::kinds::Kinds;
 use crate::lua::number::to_int;
@@ -248,7 +249,7 @@ fn sha1hex<'gc>(call: &mut Call<'gc, '_>) -> Outcome<'gc> {
     let text = call.to_string(call.arg(0));
     let bytes = text.map_or(&b""[..], |text| text.as_bytes());
     call.spend(bytes.len() / 16);
-    call.text(sha1_smol::Sha1::from(bytes).digest().to_string())
+    call.text(digest(bytes))
 }
 
 /// The only argument, if it is a string.

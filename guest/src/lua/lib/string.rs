@@ -12,7 +12,6 @@ use super::{Library, entry, running};
 use crate::lua::call::{Call, Outcome};
 use crate::lua::kinds::Kinds;
 use crate::lua::ops::{append_text, metamethod};
-use crate::lua::state::State;
 
 /// The library.
 pub const LIBRARY: Library = Library {
@@ -503,12 +502,7 @@ impl<'gc> Sequence<'gc> for Gsub<'gc> {
         exec: Execution<'gc, '_>,
         stack: Stack<'gc, '_>,
     ) -> Result<SequencePoll<'gc>, Error<'gc>> {
-        let mut call = Call {
-            ctx,
-            state: State::of(ctx),
-            exec,
-            stack,
-        };
+        let mut call = Call::resumed(ctx, exec, stack);
         if let Some((start, end)) = self.asked.take() {
             let value = call.arg(0);
             self.append_value(&call, value, (start, end))?;

@@ -10,7 +10,6 @@ use super::{Library, entry, running};
 use crate::lua::call::{Call, Outcome};
 use crate::lua::kinds::Kinds;
 use crate::lua::ops::{READ_ONLY, append_text, metamethod, order_message};
-use crate::lua::state::State;
 use crate::lua::tables::raw_equal;
 
 /// The library.
@@ -186,12 +185,7 @@ impl<'gc> Sequence<'gc> for Foreach<'gc> {
         exec: Execution<'gc, '_>,
         stack: Stack<'gc, '_>,
     ) -> Result<SequencePoll<'gc>, Error<'gc>> {
-        let mut call = Call {
-            ctx,
-            state: State::of(ctx),
-            exec,
-            stack,
-        };
+        let mut call = Call::resumed(ctx, exec, stack);
         if !call.arg(0).is_nil() {
             call.stack.resize(1);
             return Ok(SequencePoll::Return);
@@ -466,12 +460,7 @@ impl<'gc> Sequence<'gc> for Sort<'gc> {
         exec: Execution<'gc, '_>,
         stack: Stack<'gc, '_>,
     ) -> Result<SequencePoll<'gc>, Error<'gc>> {
-        let mut call = Call {
-            ctx,
-            state: State::of(ctx),
-            exec,
-            stack,
-        };
+        let mut call = Call::resumed(ctx, exec, stack);
         let answer = call.arg(0).to_bool();
         Ok(match self.run(&mut call, answer)? {
             Some(function) => SequencePoll::Call {

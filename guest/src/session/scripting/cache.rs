@@ -3,18 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use sha1_smol::Sha1;
-
 use crate::commands::CommandError;
 use crate::lua::function::{FLAGS, Flag, flag};
-use crate::lua::{Lua, Script};
+use crate::lua::{Digest, Lua, Script};
 use crate::resp::split_words;
 
 /// How many scripts of EVAL are kept (`LRU_LIST_LENGTH`).
 const KEPT: usize = 500;
-
-/// 40 hexadecimal digits, in small letters.
-pub type Digest = [u8; 40];
 
 /// Flags that a script declares, as bits of [`Flag`]; none where it declares nothing.
 pub type Declared = Option<u8>;
@@ -38,20 +33,6 @@ pub struct Cache {
     uses: u64,
     bytes: usize,
     evicted: u64,
-}
-
-/// The digest of a text.
-pub fn digest_of(text: &[u8]) -> Digest {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut digits = [0; 40];
-    for (pair, byte) in digits
-        .chunks_exact_mut(2)
-        .zip(Sha1::from(text).digest().bytes())
-    {
-        pair[0] = DIGITS[usize::from(byte >> 4)];
-        pair[1] = DIGITS[usize::from(byte & 15)];
-    }
-    digits
 }
 
 /// A digest as it was given: in letters of any size.
@@ -127,17 +108,14 @@ impl Cache {
         self.by_digest.contains_key(digest)
     }
 
-    /// The script and what it declares.
-    pub fn get(&self, digest: &Digest) -> Option<(&Script, Declared)> {
-        let known = self.by_digest.get(digest)?;
-        Some((&known.script, known.declared))
+    /// What the script declares, if it is known and declares something.
+    pub fn declared(&self, digest: &Digest) -> Declared {
+        self.by_digest.get(digest)?.declared
     }
 
-    /// A script of EVAL was used again.
-    pub fn used(&mut self, digest: &Digest) {
-        let Some(known) = self.by_digest.get_mut(digest) else {
-            return;
-        };
+    /// The script, which is used now, and what it declares.
+    pub fn take_up(&mut self, digest: &Digest) -> Option<(&Script, Declared)> {
+        let known = self.by_digest.get_mut(digest)?;
         if let Some(used) = &mut known.used
             && *used != self.uses
         {
@@ -146,6 +124,7 @@ impl Cache {
             *used = self.uses;
             self.by_use.insert(self.uses, *digest);
         }
+        Some((&known.script, known.declared))
     }
 
     /// Makes a script known, if it is not. One that `stays` is kept for ever.
@@ -211,11 +190,12 @@ impl Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lua::digest;
 
     #[test]
     fn a_digest_is_that_of_sha1() {
         assert_eq!(
-            &digest_of(b"return 1"),
+            &digest(b"return 1"),
             b"e0e1f9fabfc9d4800c877a703b823ac0578ff8db"
         );
     }
@@ -225,7 +205,7 @@ mod tests {
         let (mut cache, mut machine) = (Cache::default(), Lua::new());
         let load = |cache: &mut Cache, machine: &mut Lua, number: usize, stays| {
             let text = format!("return {number}");
-            let digest = digest_of(text.as_bytes());
+            let digest = digest(text.as_bytes());
             let loaded = cache.load(machine, digest, text.as_bytes(), stays);
             assert_eq!(loaded, Ok(()));
             digest
@@ -236,7 +216,7 @@ mod tests {
         for number in 3..=KEPT {
             load(&mut cache, &mut machine, number, false);
         }
-        cache.used(&first);
+        assert!(cache.take_up(&first).is_some());
         load(&mut cache, &mut machine, KEPT + 1, false);
         assert!(cache.contains(&stays) && cache.contains(&first) && !cache.contains(&second));
         assert_eq!((cache.len(), cache.evicted()), (KEPT + 1, 1));

@@ -1,9 +1,10 @@
 //! EVAL, EVALSHA, their forms that only read, and SCRIPT.
 
 use super::super::{Call, SessionHandler};
-use super::cache::{Declared, declared, digest_of, parse_digest};
+use super::cache::{Declared, declared, parse_digest};
 use super::run::{self, Target, begin, go_on, goes_on, show};
 use crate::commands::{CommandError, Outcome, error, help, options};
+use crate::lua::{self, Digest};
 use crate::resp::Args;
 
 pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
@@ -23,7 +24,7 @@ pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
 pub(super) fn declared_by(scripts: &super::Scripts, args: Args<'_>, by_digest: bool) -> Declared {
     let text = args.get(1)?;
     if by_digest {
-        return scripts.cache.get(&parse_digest(text)?)?.1;
+        return scripts.cache.declared(&parse_digest(text)?);
     }
     declared(text).ok()?.0
 }
@@ -44,11 +45,9 @@ fn eval_text(call: &mut Call<'_>, args: Args<'_>, is_read_only: bool) -> Outcome
     }
     show(call, args);
     let keys = run::key_count(args, None)?;
-    let digest = digest_of(args.at(1));
+    let digest = lua::digest(args.at(1));
     let (machine, cache, _) = call.server.scripts.parts();
-    if !cache.contains(&digest) {
-        cache.load(machine, digest, args.at(1), false)?;
-    }
+    cache.load(machine, digest, args.at(1), false)?;
     eval_known(call, digest, keys, args, is_read_only)
 }
 
@@ -74,21 +73,20 @@ fn eval_digest(call: &mut Call<'_>, args: Args<'_>, is_read_only: bool) -> Outco
 
 fn eval_known(
     call: &mut Call<'_>,
-    digest: [u8; 40],
+    digest: Digest,
     keys: usize,
     args: Args<'_>,
     is_read_only: bool,
 ) -> Outcome {
     let cache = &mut call.server.scripts.cache;
-    cache.used(&digest);
-    let (script, declared) = cache.get(&digest).ok_or(error::NO_SCRIPT)?;
+    let (script, declared) = cache.take_up(&digest).ok_or(error::NO_SCRIPT)?;
     let target = Target::Script(script.clone(), digest);
     begin(call, target, declared, keys, args, is_read_only)
 }
 
 /// SCRIPT LOAD script
 fn load(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
-    let digest = digest_of(args.at(2));
+    let digest = lua::digest(args.at(2));
     let (machine, cache, _) = call.server.scripts.parts();
     cache.load(machine, digest, args.at(2), true)?;
     call.reply.bulk(&digest);

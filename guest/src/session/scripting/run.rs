@@ -2,12 +2,12 @@
 
 use super::super::gate::{self, Command};
 use super::super::{Call, Caller, Connection, LogLevel, Server, handlers};
-use super::cache::{Declared, Digest, declares};
+use super::cache::{Declared, declares};
 use super::libraries::Name;
 use crate::commands::table::{self, Flags};
 use crate::commands::{CommandError, Outcome, error, options};
 use crate::lua::function::Flag;
-use crate::lua::{Lua, Port, Replication, Script, Step, Unknown};
+use crate::lua::{Digest, Lua, Port, Replication, Script, Step, Unknown};
 use crate::resp::{Args, OwnedArgs, Sink};
 
 /// Instructions of Lua in one step of the engine: some milliseconds.
@@ -167,7 +167,7 @@ pub(super) fn begin(
 
 /// Whether a script with these flags may run at all.
 fn may_run(server: &Server, declared: Declared, is_read_only: bool) -> Outcome {
-    let is_stale = server.master.is_some() && !server.config.replica_serve_stale_data;
+    let is_stale = server.is_stale();
     if declared.is_none() {
         return if is_stale {
             Err(error::MASTER_DOWN)
@@ -182,13 +182,13 @@ fn may_run(server: &Server, declared: Declared, is_read_only: bool) -> Outcome {
         return Err(error::SCRIPT_ON_STALE_REPLICA);
     }
     if !declares(declared, Flag::NoWrites) {
-        if server.master.is_some() && server.config.replica_read_only {
+        if server.is_read_only() {
             return Err(error::SCRIPT_ON_REPLICA);
         }
         if is_read_only {
             return Err(error::WRITE_FLAG_IN_READ_ONLY);
         }
-        if server.config.min_replicas_to_write > 0 && !server.has_enough_replicas() {
+        if !server.has_enough_replicas() {
             return Err(error::NOT_ENOUGH_REPLICAS);
         }
         if server.is_short_of_memory() && !declares(declared, Flag::AllowOom) {
@@ -312,8 +312,7 @@ impl Inside<'_> {
         if flags.contains(Flags::NOSCRIPT) && !server.scripts.may_call_all {
             return Err(error::NOT_FROM_SCRIPT);
         }
-        let is_stale = server.master.is_some() && !server.config.replica_serve_stale_data;
-        if is_stale && !flags.contains(Flags::STALE) {
+        if server.is_stale() && !flags.contains(Flags::STALE) {
             return Err(error::STALE_IN_SCRIPT);
         }
         server.check_permission(self.connection, Caller::Script, command.spec, args)?;
@@ -328,10 +327,10 @@ impl Inside<'_> {
         let has_written = running.has_written;
         let lacks_memory = is_short_of_memory && !running.allows_oom;
         if is_write && !has_written {
-            if server.master.is_some() && server.config.replica_read_only {
+            if server.is_read_only() {
                 return Err(error::READ_ONLY);
             }
-            if server.config.min_replicas_to_write > 0 && !server.has_enough_replicas() {
+            if !server.has_enough_replicas() {
                 return Err(error::NOT_ENOUGH_REPLICAS);
             }
         }
