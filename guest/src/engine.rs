@@ -6,7 +6,9 @@
 use crate::config::Config;
 use crate::keyspace::Keyspace;
 use crate::resp::{Decoded, Limits, Protocol, Sink as _};
-use crate::session::{self, Acl, Buffers, Client, Connection, IMPLICIT, Output, Saved, Server};
+use crate::session::{
+    self, Acl, Buffers, Client, Connection, IMPLICIT, Output, PlainRun, Ran, Saved, Server,
+};
 
 pub use crate::session::{
     Close, Control, Delivery, ImageFile, LogLevel, LogLine, Signal, Transport,
@@ -351,10 +353,11 @@ impl Engine {
         let mut start = out.begin(server, protocol);
         let mut put_off = false;
         let limited = server.config.client_output_buffer_limit[0].hard_bytes > 0;
+        let mut plain = PlainRun::begin(server, connection);
         loop {
             let limits = Limits {
                 bulk_len: server.config.proto_max_bulk_len,
-                authenticated: server.may_run_commands(connection),
+                authenticated: plain.is_on() || server.may_run_commands(connection),
             };
             match decoder.next(bytes, limits) {
                 Decoded::Request => {}
@@ -376,7 +379,19 @@ impl Engine {
                 }
             }
             let reply = out.wire.len();
-            session::run(server, connection, decoder.args(bytes), &mut out.wire);
+            let args = decoder.args(bytes);
+            match plain.run(server, connection, args, &mut out.wire) {
+                Ran::Plainly if out.wire.len() <= STEP_OUTPUT_BYTES => continue,
+                Ran::Plainly => {
+                    put_off = true;
+                    break;
+                }
+                Ran::WithConsequences => {}
+                Ran::Not => {
+                    plain.book(server, connection);
+                    session::run(server, connection, args, &mut out.wire);
+                }
+            }
             let is_paused = server.is_paused();
             if let Some(client) = server.clients.get_mut(connection) {
                 if is_paused {
@@ -411,7 +426,9 @@ impl Engine {
             if put_off || server.exit {
                 break;
             }
+            plain = PlainRun::begin(server, connection);
         }
+        plain.book(server, connection);
         if matches!(server.closes.last(), Some(last) if last.connection == connection && !last.flush)
         {
             // Cut off: what was answered just now does not go out either.

@@ -99,11 +99,14 @@ impl Access {
     pub fn again(self, accounting: Accounting, now_s: u32, rng: &mut fastrand::Rng) -> Self {
         match accounting {
             Accounting::Recency => Access(now_s & MOST),
-            Accounting::Frequency(pace) => {
-                let counter = self.frequency(pace, now_s);
-                Access::counted(grown(counter, pace, rng), now_s)
-            }
+            Accounting::Frequency(pace) => self.counted_again(pace, now_s, rng),
         }
+    }
+
+    #[inline(never)]
+    fn counted_again(self, pace: Pace, now_s: u32, rng: &mut fastrand::Rng) -> Self {
+        let counter = self.frequency(pace, now_s);
+        Access::counted(grown(counter, pace, rng), now_s)
     }
 }
 

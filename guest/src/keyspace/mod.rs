@@ -184,13 +184,16 @@ impl Keyspace {
         self.accounting
     }
 
-    #[inline]
-    fn touch(&mut self, db: usize, position: usize) {
-        if self.touching {
-            let (accounting, now_s) = (self.accounting, self.now_s());
-            let rng = &mut self.rng;
-            self.databases[db].touch(position, |access| access.again(accounting, now_s, rng));
+    /// The entry at a position, marked as used if uses are to be marked.
+    #[inline(always)]
+    fn touch(&mut self, db: usize, position: usize) -> &Entry {
+        let table = &mut self.databases[db];
+        if !self.touching {
+            return table.entry(position);
         }
+        let (accounting, now_s) = (self.accounting, (self.now_us / 1_000_000) as u32);
+        let rng = &mut self.rng;
+        table.touch(position, |access| access.again(accounting, now_s, rng))
     }
 
     fn expire_at(&mut self, db: usize, position: usize) {
@@ -282,8 +285,7 @@ impl Keyspace {
         match self.live(db, key) {
             Some(position) => {
                 self.stats.hits += 1;
-                self.touch(db, position);
-                Some(self.databases[db].entry(position).value())
+                Some(self.touch(db, position).value())
             }
             None => {
                 self.stats.misses += 1;
@@ -441,19 +443,24 @@ impl Keyspace {
     }
 
     /// Where the key is, once it is removed if its time is up.
-    #[inline]
+    #[inline(always)]
     fn live(&mut self, db: usize, key: &[u8]) -> Option<usize> {
         let position = self.databases[db].find(self.seed.hash(key), key)?;
         if self.is_due(db, position) {
-            if self.expiring {
-                self.expire_at(db, position);
-            }
+            self.expire_if_expiring(db, position);
             return None;
         }
         Some(position)
     }
 
-    #[inline]
+    #[cold]
+    fn expire_if_expiring(&mut self, db: usize, position: usize) {
+        if self.expiring {
+            self.expire_at(db, position);
+        }
+    }
+
+    #[inline(always)]
     fn is_due(&self, db: usize, position: usize) -> bool {
         self.databases[db]
             .deadline_ms(position)

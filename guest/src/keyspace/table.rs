@@ -125,8 +125,14 @@ impl Table {
     }
 
     /// Puts a hash where it belongs in the order of first fields to expire, if it has any.
-    #[inline]
+    #[inline(always)]
     pub fn schedule(&mut self, position: usize) {
+        if matches!(self.entry(position).value(), Value::Hash(_)) {
+            self.schedule_hash(position);
+        }
+    }
+
+    fn schedule_hash(&mut self, position: usize) {
         let Value::Hash(fields) = self.entry(position).value() else {
             return;
         };
@@ -139,8 +145,14 @@ impl Table {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn unschedule(&mut self, position: usize) {
+        if matches!(self.entry(position).value(), Value::Hash(_)) {
+            self.unschedule_hash(position);
+        }
+    }
+
+    fn unschedule_hash(&mut self, position: usize) {
         let Value::Hash(fields) = &mut self.entry_mut(position).value else {
             return;
         };
@@ -155,13 +167,14 @@ impl Table {
     }
 
     /// Marks the entry as used: `again` makes of what is known of its accesses what is known then.
-    #[inline]
-    pub fn touch(&mut self, position: usize, again: impl FnOnce(Access) -> Access) {
-        let entry = self.entry_mut(position);
-        entry.access = again(entry.access);
+    #[inline(always)]
+    pub fn touch(&mut self, position: usize, again: impl FnOnce(Access) -> Access) -> &Entry {
         if let Some(recency) = &mut self.recency {
             recency.touch(position);
         }
+        let entry = self.entry_mut(position);
+        entry.access = again(entry.access);
+        entry
     }
 
     /// Sets what is known of the accesses to the entry; that is no use of it.
@@ -266,16 +279,21 @@ impl Table {
     }
 
     /// Takes the entry's deadline away; true if it had one.
+    #[inline]
     pub fn clear_deadline(&mut self, position: usize) -> bool {
         let place = std::mem::replace(&mut self.entry_mut(position).deadline, NO_DEADLINE);
         if place == NO_DEADLINE {
             return false;
         }
+        self.remove_deadline(place);
+        true
+    }
+
+    fn remove_deadline(&mut self, place: u32) {
         let entries = &mut self.entries;
         self.deadlines.remove(place, |position, place| {
             entries.at_mut(position).deadline = place;
         });
-        true
     }
 }
 

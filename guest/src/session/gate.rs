@@ -10,7 +10,7 @@ use super::handlers::{self, Handler};
 use super::scripting::flags_of;
 use super::transactions::Queued;
 use super::waiting::{Parked, Why};
-use super::{Call, Caller, Client, Connection, LogLevel, ReplyMode, Server};
+use super::{Call, Caller, Client, Connection, LogLevel, ReplyMode, Server, UserId};
 use crate::commands::table::{self, CommandSpec, Flags};
 use crate::commands::{CommandError, Context, Outcome, Wait, error};
 use crate::resp::{Args, Sink, Wire};
@@ -124,7 +124,22 @@ fn submit(
     }
     client.commands += 1;
     client.buffers.requested(client.request_bytes);
-    match execute(server, connection, Caller::Client, command, args, wire) {
+    let done = execute(server, connection, Caller::Client, command, args, wire);
+    take_note(server, connection, command, args, wire, start, done);
+}
+
+/// Sees to what became of a client's command: it may have to wait, or answer an error.
+#[inline]
+fn take_note(
+    server: &mut Server,
+    connection: Connection,
+    command: Command,
+    args: Args<'_>,
+    wire: &mut Wire,
+    start: usize,
+    done: Result<Done, CommandError>,
+) {
+    match done {
         Ok(Done::Answered) => {}
         Ok(Done::Waits(wait)) => {
             server.park(connection, Parked::new(command, args, Why::Keys(*wait)));
@@ -135,6 +150,20 @@ fn submit(
         }
         Err(failed) => answer_error(server, &failed, wire, start),
     }
+}
+
+/// Sees to what became of a client's command and to what follows its reply.
+pub fn conclude(
+    server: &mut Server,
+    connection: Connection,
+    command: Command,
+    args: Args<'_>,
+    wire: &mut Wire,
+    start: usize,
+    done: Result<Done, CommandError>,
+) {
+    take_note(server, connection, command, args, wire, start, done);
+    finish(server, connection, wire, start);
 }
 
 /// Parks a command whose script runs on. What is answered by now is kept until there is the rest.
@@ -431,7 +460,7 @@ fn check_memory(
 ) -> Outcome {
     let needs_memory = flags.contains(Flags::DENYOOM);
     let growth = if needs_memory {
-        args.bytes() + server.keyspace.index_growth(db, args.len())
+        growth(server, db, args)
     } else {
         0
     };
@@ -446,6 +475,46 @@ fn check_memory(
         return Err(error::OUT_OF_MEMORY);
     }
     Ok(())
+}
+
+/// Bytes that a request may make the data grow by at first sight.
+#[inline]
+fn growth(server: &Server, db: usize, args: Args<'_>) -> usize {
+    args.bytes() + server.keyspace.index_growth(db, args.len())
+}
+
+/// True if what a request may store fits in the instance.
+#[inline]
+pub fn has_room(server: &Server, db: usize, args: Args<'_>) -> bool {
+    server.keyspace.has_room_for(growth(server, db, args))
+}
+
+/// What of a client matters to how its commands run.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing {
+    /// The database it has selected.
+    pub db: usize,
+    user: UserId,
+    is_unrestricted: bool,
+    may_wait: bool,
+    no_touch: bool,
+    tracks: bool,
+}
+
+impl Server {
+    /// What of a client matters to how its commands run.
+    #[inline]
+    pub(super) fn standing(&mut self, connection: Connection) -> Standing {
+        let client = self.clients.current(connection);
+        Standing {
+            db: client.db,
+            user: client.user,
+            is_unrestricted: self.acl.is_unrestricted(client.user),
+            may_wait: client.may_wait(),
+            no_touch: client.no_touch,
+            tracks: client.tracking.is_some(),
+        }
+    }
 }
 
 /// How far a command came.
@@ -470,15 +539,27 @@ pub fn execute(
     args: Args<'_>,
     reply: &mut dyn Sink,
 ) -> Result<Done, CommandError> {
+    let standing = server.standing(connection);
+    execute_as(server, connection, standing, caller, command, args, reply)
+}
+
+/// As [`execute`], for a client of whom is known what matters.
+#[inline]
+pub fn execute_as(
+    server: &mut Server,
+    connection: Connection,
+    standing: Standing,
+    caller: Caller,
+    command: Command,
+    args: Args<'_>,
+    reply: &mut dyn Sink,
+) -> Result<Done, CommandError> {
     let Command { spec, handler } = command;
-    let client = server.clients.current(connection);
-    let db = client.db;
-    let may_wait = matches!(caller, Caller::Client | Caller::Woken) && client.may_wait();
-    let touching = !client.no_touch || spec.name == "touch";
-    let tracks = client.tracking.is_some();
-    let user = client.user;
+    let db = standing.db;
+    let may_wait = standing.may_wait && matches!(caller, Caller::Client | Caller::Woken);
+    let touching = !standing.no_touch || spec.name == "touch";
     let reads_every_key =
-        server.acl.is_unrestricted(user) || server.reads_every_key(user, spec, args);
+        standing.is_unrestricted || server.reads_every_key(standing.user, spec, args);
     let before_us = server.elapsed_us;
     let is_followed = server.keyspace.journal.propagation.is_followed();
     let dirty = server.keyspace.journal.dirty;
@@ -535,7 +616,7 @@ pub fn execute(
     if server.is_observed() {
         server.after_command(connection, caller, spec, args);
     }
-    if tracks {
+    if standing.tracks {
         server.remember_keys(connection, spec, args);
     }
     outcome.map(|()| done)
@@ -565,6 +646,21 @@ impl Server {
     ) {
         let tracked = self.config.latency_tracking;
         self.stats.called(spec.id, duration_us, tracked);
+        if duration_us > 0 || self.config.slowlog_log_slower_than == 0 {
+            self.took_long(connection, caller, spec, args, duration_us);
+        }
+    }
+
+    /// Notes what took long, if it did.
+    #[cold]
+    fn took_long(
+        &mut self,
+        connection: Connection,
+        caller: Caller,
+        spec: &'static CommandSpec,
+        args: Args<'_>,
+        duration_us: u64,
+    ) {
         if duration_us > 0 {
             self.note_latency(spec, duration_us);
         }

@@ -169,9 +169,14 @@ impl Stats {
         count.calls += 1;
         if duration_us == 0 {
             count.instants += u64::from(tracked);
-            return;
+        } else {
+            self.took(id, duration_us, tracked);
         }
-        count.duration_us += duration_us;
+    }
+
+    #[cold]
+    fn took(&mut self, id: usize, duration_us: u64, tracked: bool) {
+        self.command(id).duration_us += duration_us;
         if tracked {
             self.durations.entry(id).or_default().record(duration_us, 1);
         }
@@ -199,8 +204,8 @@ impl Stats {
 
     #[inline]
     fn command(&mut self, id: usize) -> &mut CommandCount {
-        if self.by_command.is_empty() {
-            self.by_command = vec![CommandCount::default(); COUNT];
+        if id >= self.by_command.len() {
+            self.by_command.resize(COUNT, CommandCount::default());
         }
         &mut self.by_command[id]
     }
