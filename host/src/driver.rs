@@ -7,7 +7,7 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::time::{Instant as TokioInstant, Sleep};
 
@@ -33,6 +33,10 @@ const SMALL_IMAGE: usize = 4 << 20;
 /// The longest time to sleep without looking at the clock again.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 
+/// How long the driver looks for the next request before it lets its thread sleep. Falling asleep and
+/// being woken takes both sides longer than most requests take.
+const ATTENTION: Duration = Duration::from_micros(50);
+
 /// Runs one engine for the connections of a hub.
 pub(crate) struct Driver {
     instance: Instance,
@@ -46,6 +50,9 @@ pub(crate) struct Driver {
     /// When the engine wants the next turn at the latest.
     wake_at_us: Option<u64>,
     alarm: Alarm,
+    /// Whether the last pause was so short that looking for its end was worth it. An idle server
+    /// sleeps: its pauses are long.
+    is_attentive: bool,
 }
 
 /// Something to do with the engine between two turns.
@@ -82,6 +89,7 @@ impl Driver {
             batch: Batch::default(),
             wake_at_us: None,
             alarm: Alarm::default(),
+            is_attentive: false,
         }
     }
 
@@ -100,7 +108,7 @@ impl Driver {
         self.hub.wake();
         while !self.hub.is_stopping() {
             match self.turn()? {
-                Next::Wait => poll_fn(|cx| self.poll_due(cx)).await,
+                Next::Wait => self.wait().await,
                 // Sockets are served in between: this yields to the operating system's events.
                 Next::Again => tokio::task::yield_now().await,
                 Next::Exit => {
@@ -110,6 +118,22 @@ impl Driver {
             }
         }
         Ok(())
+    }
+
+    /// Waits until something happened or the time has come: awake at first if that was worth it last
+    /// time.
+    async fn wait(&mut self) {
+        let start = Instant::now();
+        while self.is_attentive && !self.hub.is_due() {
+            // Whatever else is ready runs first; then the operating system is asked for events.
+            tokio::task::yield_now().await;
+            if start.elapsed() > ATTENTION {
+                break;
+            }
+            std::thread::yield_now();
+        }
+        poll_fn(|cx| self.poll_due(cx)).await;
+        self.is_attentive = start.elapsed() < ATTENTION;
     }
 
     /// Ready when something happened or the time has come.
@@ -306,8 +330,6 @@ impl Alarm {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use tokio::runtime::{Builder, LocalOptions};
 
     use super::*;

@@ -112,6 +112,11 @@ impl Hub {
         }
     }
 
+    /// Whether there is something for the driver to do.
+    pub(crate) fn is_due(&self) -> bool {
+        self.due.get()
+    }
+
     /// Ready when there is something for the driver to do.
     pub(crate) fn poll_due(&self, cx: &Context<'_>) -> Poll<()> {
         if self.due.replace(false) {
