@@ -167,12 +167,8 @@ fn try_script(
 // ---- commands ----------------------------------------------------------------------------------
 
 fn names() -> impl Iterator<Item = &'static str> {
-    let with_subcommands = |spec: &'static CommandSpec| std::iter::once(spec).chain(spec.subcommands);
-    table::COMMANDS
-        .iter()
-        .flat_map(with_subcommands)
-        .filter(|spec| is_told(spec))
-        .map(|spec| spec.name)
+    let told = table::COMMANDS.iter().filter(|spec| is_told(spec));
+    told.map(|spec| spec.name)
 }
 
 fn is_told(spec: &CommandSpec) -> bool {

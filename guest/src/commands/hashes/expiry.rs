@@ -324,8 +324,8 @@ struct SetExArgs<'a> {
     /// FNX or FXX: all fields have to be missing, or all have to be there.
     condition: Option<Condition>,
     deadline_ms: Option<i64>,
-    /// Which argument says how the deadline is counted.
-    counted_at: usize,
+    /// Which argument says how the deadline is counted, unless it is PXAT.
+    counted_at: Option<usize>,
     keeps_ttl: bool,
     /// Fields and values in turn.
     pairs: Args<'a>,
@@ -338,7 +338,7 @@ impl<'a> SetExArgs<'a> {
         let mut set = SetExArgs {
             condition: None,
             deadline_ms: None,
-            counted_at: 0,
+            counted_at: None,
             keeps_ttl: false,
             pairs: args.range(0..0),
         };
@@ -360,7 +360,8 @@ impl<'a> SetExArgs<'a> {
                 let text = args.get(at).ok_or_else(Self::wrong_arity)?;
                 let when = When { text, unit, since };
                 set.deadline_ms = Some(deadline_ms(when, now_ms, Self::COMMAND)?);
-                set.counted_at = at - 1;
+                let is_pxat = (unit, since) == (Unit::Milliseconds, Since::Epoch);
+                set.counted_at = Some(at - 1).filter(|_| !is_pxat);
                 at += 1;
             } else {
                 return Err(error::unknown_argument(option));
@@ -407,10 +408,12 @@ impl<'a> SetExArgs<'a> {
 
     /// Tells it with the time at which the fields expire.
     fn propagate(&self, slot: &mut Slot, args: Args, at_ms: i64) {
+        let Some(counted_at) = self.counted_at else {
+            return;
+        };
         slot.propagate_as(|words| {
-            words.push(b"HSETEX");
-            for at in 1..args.len() {
-                match at.checked_sub(self.counted_at) {
+            for at in 0..args.len() {
+                match at.checked_sub(counted_at) {
                     Some(0) => words.push(b"PXAT"),
                     Some(1) => words.push_integer(at_ms),
                     _ => words.push(args.at(at)),
