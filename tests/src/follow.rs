@@ -55,14 +55,19 @@ pub struct Figures {
 impl Figures {
     /// The names of commands that change data, or may be told for another reason, and were never said.
     pub fn missing(&self) -> Vec<&'static str> {
-        names().filter(|name| !self.covered.contains(name)).collect()
+        names()
+            .filter(|name| !self.covered.contains(name))
+            .collect()
     }
 }
 
 impl fmt::Display for Figures {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (told, covered, all) = (self.told, self.covered.len(), names().count());
-        write!(out, "{told} commands told, {covered} of {all} that change data said")?;
+        write!(
+            out,
+            "{told} commands told, {covered} of {all} that change data said"
+        )?;
         match self.missing().as_slice() {
             [] => Ok(()),
             missing => write!(out, ", not {}", missing.join(", ")),
@@ -160,7 +165,9 @@ fn try_script(
     figures.told += theirs.len();
     let understood = script.0.iter().zip(&their_replies);
     let understood = understood.filter(|(_, reply)| !reply.starts_with(b"-"));
-    figures.covered.extend(understood.filter_map(|(words, _)| name(words)));
+    figures
+        .covered
+        .extend(understood.filter_map(|(words, _)| name(words)));
     Ok(())
 }
 
@@ -305,7 +312,8 @@ impl Follower {
             let length = frame::length(&self.bytes).map_err(|at| format!("malformed: {at:?}"))?;
             if let Some(length) = length {
                 let bytes: Vec<u8> = self.bytes.drain(..length).collect();
-                return words_of(&bytes).ok_or_else(|| format!("no command: {}", text::quote(&bytes)));
+                return words_of(&bytes)
+                    .ok_or_else(|| format!("no command: {}", text::quote(&bytes)));
             }
             self.receive(player)?;
         }
@@ -370,13 +378,22 @@ fn compare(ours: &[Words], theirs: &[Words]) -> Result<(), String> {
     };
     let show = |told: &[Words]| {
         let from = at.saturating_sub(3);
-        let lines = told.iter().skip(from).take(8).enumerate().map(|(nth, words)| {
-            let here = if from + nth == at { '>' } else { ' ' };
-            format!("\n  {here} {}", text::command_line(words))
-        });
+        let lines = told
+            .iter()
+            .skip(from)
+            .take(8)
+            .enumerate()
+            .map(|(nth, words)| {
+                let here = if from + nth == at { '>' } else { ' ' };
+                format!("\n  {here} {}", text::command_line(words))
+            });
         lines.collect::<String>()
     };
-    Err(format!("real tells:{}\n ours tells:{}", show(theirs), show(ours)))
+    Err(format!(
+        "real tells:{}\n ours tells:{}",
+        show(theirs),
+        show(ours)
+    ))
 }
 
 /// The same words, but for times and ids made of times.

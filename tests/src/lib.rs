@@ -20,5 +20,6 @@ pub mod native;
 pub mod play;
 pub mod real;
 pub mod record;
+pub mod simulation;
 pub mod tcp;
 pub mod text;

@@ -7,6 +7,7 @@
 //! converse differ [FAMILY [CASES]]   random commands on the native engine and a real Redis
 //! converse crowd [CASES]             random commands of several clients at a time, on both
 //! converse follow [CASES [FAMILY]]   what replicas are told, by the native engine and a real Redis
+//! converse simulate [SCRIPTS]        random commands on the native engine alone
 //! converse dumps [CASES [FAMILY]]    values dumped by the one and restored by the other
 //! ```
 //!
@@ -25,10 +26,11 @@ use petridis_tests::native::Native;
 use petridis_tests::play::check;
 use petridis_tests::real::{self, Real};
 use petridis_tests::record::record;
+use petridis_tests::simulation;
 
 const USAGE: &str = "converse play|record|real WORD, converse differ [FAMILY [CASES]], \
                      converse crowd [CASES], converse follow [CASES [FAMILY]], \
-                     or converse dumps [CASES [FAMILY]]";
+                     converse simulate [SCRIPTS], or converse dumps [CASES [FAMILY]]";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -48,6 +50,11 @@ fn main() -> ExitCode {
         ["follow"] => follow(1000, ""),
         ["follow", cases, family @ ..] if family.len() < 2 => match cases.parse() {
             Ok(cases) => follow(cases, family.first().unwrap_or(&"")),
+            Err(_) => Err(USAGE.to_owned()),
+        },
+        ["simulate"] => simulate(200),
+        ["simulate", scripts] => match scripts.parse() {
+            Ok(scripts) => simulate(scripts),
             Err(_) => Err(USAGE.to_owned()),
         },
         ["dumps"] => dumps(1000, ""),
@@ -85,6 +92,16 @@ fn follow(cases: u32, family: &str) -> Result<(), String> {
     let mut real = follow::start_real().ok_or(real::SKIPPED)?;
     let figures = follow::run(&mut real, cases, family)?;
     println!("{cases} scripts and the scenes, no difference: {figures}");
+    Ok(())
+}
+
+fn simulate(scripts: u32) -> Result<(), String> {
+    let chosen = simulation::chooses_evenly()?;
+    println!("{chosen} choices, even");
+    let watched = simulation::holds_together(scripts)?;
+    println!("{watched} commands, all keys as they should be after each");
+    let repeated = simulation::repeats(scripts)?;
+    println!("{repeated} commands, answered twice with the same bytes");
     Ok(())
 }
 
