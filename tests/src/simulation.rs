@@ -295,8 +295,9 @@ impl Scan {
                 found: BTreeSet::new(),
             };
         }
-        // RESTORE with REPLACE removes the key and makes another: it was not there throughout.
-        let is_replaced = |name: &Vec<u8>| is("REPLACE") && words.contains(name);
+        // These remove the key and make another of that name: it was not there throughout.
+        let replaces = is("REPLACE") || is("RENAME");
+        let is_replaced = |name: &Vec<u8>| replaces && words.contains(name);
         self.throughout
             .retain(|name| now.contains(name) && !is_replaced(name));
         ask(native, &["SELECT", "0"])?;
