@@ -113,7 +113,7 @@ pub fn run(real: &mut Real, cases: u32, family: &str) -> Result<Figures, String>
     TestRunner::new(config)
         .run(&script(COMMANDS, family), |script| {
             let (real, theirs, figures) = &mut *state.borrow_mut();
-            try_script(&script, *real, theirs, figures)
+            try_script(&script, real, theirs, figures)
         })
         .map_err(|difference| difference.to_string())?;
     Ok(state.into_inner().2)
