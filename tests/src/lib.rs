@@ -13,11 +13,13 @@ pub mod differential;
 #[cfg(feature = "component")]
 pub mod dish;
 pub mod dumps;
+pub mod follow;
 pub mod frame;
 pub mod generate;
 pub mod native;
 pub mod play;
 pub mod real;
 pub mod record;
+pub mod simulation;
 pub mod tcp;
 pub mod text;

@@ -61,6 +61,11 @@ impl Native {
         })
     }
 
+    /// The time it is, in milliseconds since the Unix epoch.
+    pub fn now_ms(&self) -> i64 {
+        (self.now_us / 1000) as i64
+    }
+
     /// Sends bytes on several connections within one step; `(connection, bytes)` in order.
     pub fn send_all(&mut self, parts: &[(u32, &[u8])]) {
         let mut batch = self.engine.begin(self.now_us);

@@ -106,7 +106,27 @@ fn geoadd(ctx: &mut Context, args: Args) -> Outcome {
         .into_iter()
         .enumerate()
         .map(|(at, score)| (score, members.at(3 * at + 2)));
-    add(ctx, args.at(1), adding, members.at(2).len(), scored)
+    let changes = ctx.keyspace.journal.dirty;
+    add(ctx, args.at(1), adding, members.at(2).len(), scored)?;
+    if ctx.keyspace.journal.dirty > changes {
+        propagate(ctx, args.range(1..2 + options), members);
+    }
+    Ok(())
+}
+
+/// Tells who follows the changes of places as of the sorted set that they are: nothing is rounded
+/// twice.
+fn propagate(ctx: &mut Context, head: Args, members: Args) {
+    ctx.propagate_as(|words| {
+        words.push(b"zadd");
+        head.iter().for_each(|word| words.push(word));
+        for at in (0..members.len()).step_by(3) {
+            if let Ok(place) = place(members.at(at), members.at(at + 1)) {
+                words.push_integer(place.to_score() as i64);
+                words.push(members.at(at + 2));
+            }
+        }
+    });
 }
 
 /// GEODIST key member1 member2 [M | KM | FT | MI]

@@ -3,6 +3,7 @@
 //! follows a write (`keyspace::Slot`).
 
 mod expiry;
+mod retelling;
 #[cfg(test)]
 mod tests;
 

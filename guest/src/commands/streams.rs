@@ -272,17 +272,21 @@ fn xadd(ctx: &mut Context, args: Args) -> Outcome {
         slot.event(EventClass::STREAM, "xtrim");
     }
     let id_at = args.len() - add.words.len() - 1;
-    propagate_exactly(&mut slot, args, id_at, Some(id))
+    let given = Some(id).filter(|_| !matches!(add.wanted, WantedId::Exactly(_)));
+    propagate_exactly(&mut slot, args, id_at, given)
 }
 
-/// Tells who follows the changes the command with what came of it: the id that was given, and for
+/// Tells who follows the changes the command with what came of it: the id that was given to `*`, and for
 /// `~ threshold` in front of `end` the length or the first id that the stream has now.
 fn propagate_exactly(slot: &mut Slot, args: Args, end: usize, id: Option<StreamId>) -> Outcome {
     if !slot.is_followed() {
         return Ok(());
     }
     let entries = slot.stream()?.map(|stream| &stream.entries);
-    let (len, first_id) = entries.map_or((0, StreamId::MIN), |e| (e.len(), e.first_id()));
+    let len = entries.map_or(0, Entries::len);
+    // Be it of an entry that is deleted: all before it is gone, and it goes with its block.
+    let first_id = entries.and_then(|entries| entries.blocks().next());
+    let first_id = first_id.map_or(StreamId::MAX, |(id, _)| id);
     let about = args.range(2..end).iter().position(|arg| arg == b"~");
     let about = about.map(|position| position + 2);
     slot.propagate_as(|words| {

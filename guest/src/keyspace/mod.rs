@@ -216,7 +216,9 @@ impl Keyspace {
         let Value::Hash(fields) = table.value_mut(position) else {
             return;
         };
-        self.stats.expired_fields += fields.remove_due(until_ms) as u64;
+        let propagation = &mut self.journal.propagation;
+        let removed = fields.remove_due(until_ms, |name| propagation.field_gone(db, &key, name));
+        self.stats.expired_fields += removed as u64;
         let is_empty = fields.is_empty();
         if is_empty {
             table.remove(position);

@@ -117,6 +117,13 @@ impl Propagation {
         }
     }
 
+    /// Tells that a field of a hash is gone, whatever the command that runs is about.
+    pub(super) fn field_gone(&mut self, db: usize, key: &[u8], name: &[u8]) {
+        if self.is_followed {
+            self.tell(db, [b"HDEL", key, name].into_iter().collect());
+        }
+    }
+
     /// Takes out what is to be passed on.
     pub fn take(&mut self) -> Vec<Told> {
         std::mem::take(&mut self.told)

@@ -142,6 +142,29 @@ impl<'k> Slot<'k> {
         self.keyspace.stats.expired_fields += fields as u64;
     }
 
+    /// Tells who follows the changes that a field is gone whose time was up, before anything else.
+    pub fn propagate_field_gone(&mut self, name: &[u8]) {
+        let propagation = &mut self.keyspace.journal.propagation;
+        propagation.field_gone(self.db, self.key, name);
+    }
+
+    /// Removes all fields of the hash whose time is up, counts them and tells who follows; returns how
+    /// many.
+    pub fn remove_due_fields(&mut self) -> usize {
+        let (now_ms, db, key) = (self.now_ms(), self.db, self.key);
+        let Some(position) = self.position else {
+            return 0;
+        };
+        let propagation = &mut self.keyspace.journal.propagation;
+        let Value::Hash(fields) = self.keyspace.databases[db].value_mut(position) else {
+            return 0;
+        };
+        let removed = fields.remove_due(now_ms, |name| propagation.field_gone(db, key, name));
+        self.changed |= removed > 0;
+        self.count_expired_fields(removed);
+        removed
+    }
+
     /// Makes the change one that only counts: who watches the key is not told. So it is with a
     /// stream's groups, which to Redis are no part of what the key holds.
     pub fn tell_nobody(&mut self) {

@@ -400,12 +400,13 @@ impl Fields {
         }
     }
 
-    /// Removes all fields that expire until a time; returns how many.
-    pub fn remove_due(&mut self, until_ms: i64) -> usize {
+    /// Removes all fields that expire until a time, the first to expire first, and names each before
+    /// it goes; returns how many.
+    pub fn remove_due(&mut self, until_ms: i64, gone: impl FnMut(&[u8])) -> usize {
         match &mut self.form {
             Form::Packed(_) => 0,
-            Form::Timed(timed) => timed.remove_due(until_ms),
-            Form::Table(table) => table.remove_due(until_ms),
+            Form::Timed(timed) => timed.remove_due(until_ms, gone),
+            Form::Table(table) => table.remove_due(until_ms, gone),
         }
     }
 

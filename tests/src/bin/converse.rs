@@ -6,6 +6,8 @@
 //! converse real WORD          plays them on a real Redis and compares
 //! converse differ [FAMILY [CASES]]   random commands on the native engine and a real Redis
 //! converse crowd [CASES]             random commands of several clients at a time, on both
+//! converse follow [CASES [FAMILY]]   what replicas are told, by the native engine and a real Redis
+//! converse simulate [SCRIPTS]        random commands on the native engine alone
 //! converse dumps [CASES [FAMILY]]    values dumped by the one and restored by the other
 //! ```
 //!
@@ -19,13 +21,16 @@ use std::process::ExitCode;
 
 use petridis_tests::conversation::{Conversation, read_all};
 use petridis_tests::differential;
+use petridis_tests::follow;
 use petridis_tests::native::Native;
 use petridis_tests::play::check;
 use petridis_tests::real::{self, Real};
 use petridis_tests::record::record;
+use petridis_tests::simulation;
 
 const USAGE: &str = "converse play|record|real WORD, converse differ [FAMILY [CASES]], \
-                     converse crowd [CASES], or converse dumps [CASES [FAMILY]]";
+                     converse crowd [CASES], converse follow [CASES [FAMILY]], \
+                     converse simulate [SCRIPTS], or converse dumps [CASES [FAMILY]]";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -40,6 +45,16 @@ fn main() -> ExitCode {
         ["crowd"] => crowd(2000),
         ["crowd", cases] => match cases.parse() {
             Ok(cases) => crowd(cases),
+            Err(_) => Err(USAGE.to_owned()),
+        },
+        ["follow"] => follow(1000, ""),
+        ["follow", cases, family @ ..] if family.len() < 2 => match cases.parse() {
+            Ok(cases) => follow(cases, family.first().unwrap_or(&"")),
+            Err(_) => Err(USAGE.to_owned()),
+        },
+        ["simulate"] => simulate(200),
+        ["simulate", scripts] => match scripts.parse() {
+            Ok(scripts) => simulate(scripts),
             Err(_) => Err(USAGE.to_owned()),
         },
         ["dumps"] => dumps(1000, ""),
@@ -70,6 +85,23 @@ fn crowd(cases: u32) -> Result<(), String> {
     let mut real = differential::start_real().ok_or(real::SKIPPED)?;
     petridis_tests::crowd::run(&mut real, cases)?;
     println!("{cases} scripts, no difference");
+    Ok(())
+}
+
+fn follow(cases: u32, family: &str) -> Result<(), String> {
+    let mut real = follow::start_real().ok_or(real::SKIPPED)?;
+    let figures = follow::run(&mut real, cases, family)?;
+    println!("{cases} scripts and the scenes, no difference: {figures}");
+    Ok(())
+}
+
+fn simulate(scripts: u32) -> Result<(), String> {
+    let chosen = simulation::chooses_evenly()?;
+    println!("{chosen} choices, even");
+    let watched = simulation::holds_together(scripts)?;
+    println!("{watched} commands, all keys as they should be after each");
+    let repeated = simulation::repeats(scripts)?;
+    println!("{repeated} commands, answered twice with the same bytes");
     Ok(())
 }
 

@@ -5,6 +5,7 @@
 //! command can meet, and then each command has its own way with them: some remove and tell, some
 //! pass over, some count them as if nothing were.
 
+use super::retelling::Retelling;
 use super::{change, limits, reserve};
 use crate::commands::options::{self, Condition, ExpiryCondition, Since, Unit, When};
 use crate::commands::{CommandError, Context, Outcome, bulk_item, error};
@@ -19,7 +20,8 @@ const LATEST_MS: i64 = (1 << 46) - 1;
 
 // ---- fields whose time is up -------------------------------------------------------------------
 
-/// Removes those of these fields whose time is up, and counts them; returns how many.
+/// Removes those of these fields whose time is up, counts them and tells who follows; returns how
+/// many.
 fn remove_due<'f>(
     slot: &mut Slot,
     names: impl Iterator<Item = &'f [u8]>,
@@ -36,6 +38,7 @@ fn remove_due<'f>(
         };
         if let (Some(at), Some(fields)) = (due, slot.fields_mut()?) {
             fields.remove(at);
+            slot.propagate_field_gone(name);
             removed += 1;
         }
     }
@@ -89,12 +92,9 @@ pub(super) fn expire_read_several<'f>(
 
 /// Removes all fields whose time is up, as choosing at random does.
 pub(super) fn expire_all(ctx: &mut Context, key: &[u8]) {
-    let now_ms = ctx.now_ms();
     let mut slot = ctx.keyspace.write(ctx.db, key);
     slot.count_changes(0);
-    if let Ok(Some(fields)) = slot.fields_mut() {
-        let removed = fields.remove_due(now_ms);
-        slot.count_expired_fields(removed);
+    if slot.remove_due_fields() > 0 {
         slot.event(EventClass::HASH, "hexpired");
     }
 }
@@ -184,11 +184,12 @@ fn expire_generic(
     let at_ms = deadline_ms(When { text, unit, since }, now_ms, command)?;
     // One condition at most; any other word has to be FIELDS.
     let condition = ExpiryCondition::parse(args.range(3..4)).ok();
-    let rest = args.from(if condition.is_some() { 4 } else { 3 });
+    let fields_at = if condition.is_some() { 4 } else { 3 };
     let condition = condition.unwrap_or_default();
-    let names = named(rest, error::NUMFIELDS_NOT_ABOVE_0)?;
+    let names = named(args.from(fields_at), error::NUMFIELDS_NOT_ABOVE_0)?;
     reserve(&slot, names.len())?;
     ctx.reply.array(names.len());
+    let mut retelling = Retelling::new(&slot, args.at(1));
     let Some(fields) = slot.fields_mut()? else {
         for _ in names.iter() {
             ctx.reply.integer(NO_FIELD);
@@ -203,11 +204,13 @@ fn expire_generic(
             Some(at) if !condition.allows(fields.deadline_ms(at), at_ms) => REFUSED,
             Some(at) if at_ms <= now_ms => {
                 fields.remove(at);
+                retelling.gone(name);
                 gone += 1;
                 GONE
             }
             Some(at) => {
                 fields.set_deadline(at, Some(at_ms));
+                retelling.expires(name);
                 set += 1;
                 DONE
             }
@@ -215,6 +218,7 @@ fn expire_generic(
         ctx.reply.integer(outcome);
     }
     tell_deadlines(&mut slot, set, gone);
+    retelling.tell(&mut slot, at_ms, args.range(3..fields_at + 1));
     slot.count_changes(set + gone);
     Ok(())
 }
@@ -320,6 +324,8 @@ struct SetExArgs<'a> {
     /// FNX or FXX: all fields have to be missing, or all have to be there.
     condition: Option<Condition>,
     deadline_ms: Option<i64>,
+    /// Which argument says how the deadline is counted, unless it is PXAT.
+    counted_at: Option<usize>,
     keeps_ttl: bool,
     /// Fields and values in turn.
     pairs: Args<'a>,
@@ -332,6 +338,7 @@ impl<'a> SetExArgs<'a> {
         let mut set = SetExArgs {
             condition: None,
             deadline_ms: None,
+            counted_at: None,
             keeps_ttl: false,
             pairs: args.range(0..0),
         };
@@ -353,6 +360,8 @@ impl<'a> SetExArgs<'a> {
                 let text = args.get(at).ok_or_else(Self::wrong_arity)?;
                 let when = When { text, unit, since };
                 set.deadline_ms = Some(deadline_ms(when, now_ms, Self::COMMAND)?);
+                let is_pxat = (unit, since) == (Unit::Milliseconds, Since::Epoch);
+                set.counted_at = Some(at - 1).filter(|_| !is_pxat);
                 at += 1;
             } else {
                 return Err(error::unknown_argument(option));
@@ -396,6 +405,22 @@ impl<'a> SetExArgs<'a> {
     fn names(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         self.pairs.iter().step_by(2)
     }
+
+    /// Tells it with the time at which the fields expire.
+    fn propagate(&self, slot: &mut Slot, args: Args, at_ms: i64) {
+        let Some(counted_at) = self.counted_at else {
+            return;
+        };
+        slot.propagate_as(|words| {
+            for at in 0..args.len() {
+                match at.checked_sub(counted_at) {
+                    Some(0) => words.push(b"PXAT"),
+                    Some(1) => words.push_integer(at_ms),
+                    _ => words.push(args.at(at)),
+                }
+            }
+        });
+    }
 }
 
 /// HSETEX key [FNX | FXX] [EX s | PX ms | EXAT t | PXAT t | KEEPTTL] FIELDS numfields field value
@@ -422,6 +447,7 @@ pub(super) fn hsetex(ctx: &mut Context, args: Args) -> Outcome {
     let count = set.pairs.len() / 2;
     reserve(&slot, count)?;
     let (mut expiring, mut gone) = (0, 0);
+    let mut retelling = Retelling::new(&slot, args.at(1));
     change(&mut slot, |fields| {
         fields.prepare_for(set.pairs.iter(), &limits, &seed);
         if set.deadline_ms.is_some() {
@@ -441,6 +467,7 @@ pub(super) fn hsetex(ctx: &mut Context, args: Args) -> Outcome {
             if let Some(at) = fields.find(name, &seed) {
                 if at_ms <= now_ms {
                     fields.remove(at);
+                    retelling.gone(name);
                     gone += 1;
                 } else {
                     fields.set_deadline(at, Some(at_ms));
@@ -450,8 +477,12 @@ pub(super) fn hsetex(ctx: &mut Context, args: Args) -> Outcome {
         }
     })?;
     slot.event(EventClass::HASH, "hset");
-    if set.deadline_ms.is_some() {
+    if let Some(at_ms) = set.deadline_ms {
         tell_deadlines(&mut slot, expiring, gone);
+        if gone == 0 {
+            set.propagate(&mut slot, args, at_ms);
+        }
+        retelling.tell_gone(&mut slot);
     }
     slot.count_changes(count);
     drop(slot);
@@ -492,6 +523,8 @@ pub(super) fn hgetex(ctx: &mut Context, args: Args) -> Outcome {
     let names = named(rest, error::NUMFIELDS_NOT_POSITIVE)?;
     reserve(&slot, names.len())?;
     ctx.reply.array(names.len());
+    let mut retelling = Retelling::new(&slot, args.at(1));
+    let mut overdue = Retelling::new(&slot, args.at(1));
     let Some(fields) = slot.fields_mut()? else {
         for _ in names.iter() {
             ctx.reply.null();
@@ -510,6 +543,7 @@ pub(super) fn hgetex(ctx: &mut Context, args: Args) -> Outcome {
         if fields.is_due(at, now_ms) {
             ctx.reply.null();
             fields.remove(at);
+            overdue.gone(name);
             expired += 1;
             continue;
         }
@@ -517,6 +551,7 @@ pub(super) fn hgetex(ctx: &mut Context, args: Args) -> Outcome {
         match then {
             Then::ExpireAt(at_ms) if at_ms <= now_ms => {
                 fields.remove(at);
+                retelling.gone(name);
                 gone += 1;
             }
             Then::ExpireAt(at_ms) => {
@@ -532,6 +567,21 @@ pub(super) fn hgetex(ctx: &mut Context, args: Args) -> Outcome {
     }
     slot.count_expired_fields(expired + gone);
     slot.count_changes(expiring + gone + persisted);
+    overdue.tell_gone(&mut slot);
+    match then {
+        Then::ExpireAt(at_ms) if expiring > 0 => slot.propagate_as(|words| {
+            words.push(b"HPEXPIREAT");
+            words.push(args.at(1));
+            words.push_integer(at_ms);
+            rest.iter().for_each(|word| words.push(word));
+        }),
+        Then::Persist if persisted > 0 => slot.propagate_as(|words| {
+            words.push(b"HPERSIST");
+            words.push(args.at(1));
+            rest.iter().for_each(|word| words.push(word));
+        }),
+        _ => retelling.tell_gone(&mut slot),
+    }
     if expired > 0 {
         slot.event(EventClass::HASH, "hexpired");
     }
@@ -554,6 +604,7 @@ pub(super) fn hgetdel(ctx: &mut Context, args: Args) -> Outcome {
     slot.fields()?;
     let names = named(args.from(2), error::NUMFIELDS_NOT_POSITIVE)?;
     ctx.reply.array(names.len());
+    let mut overdue = Retelling::new(&slot, args.at(1));
     let mut fields = slot.fields_mut()?;
     let (mut expired, mut removed) = (0, 0);
     for name in names.iter() {
@@ -566,6 +617,7 @@ pub(super) fn hgetdel(ctx: &mut Context, args: Args) -> Outcome {
         };
         if fields.is_due(at, now_ms) {
             ctx.reply.null();
+            overdue.gone(name);
             expired += 1;
         } else {
             bulk_item(ctx.reply, fields.value(at));
@@ -575,6 +627,14 @@ pub(super) fn hgetdel(ctx: &mut Context, args: Args) -> Outcome {
     }
     slot.count_expired_fields(expired);
     slot.count_changes(removed);
+    overdue.tell_gone(&mut slot);
+    if removed > 0 {
+        slot.propagate_as(|words| {
+            words.push(b"HDEL");
+            words.push(args.at(1));
+            names.iter().for_each(|name| words.push(name));
+        });
+    }
     if expired > 0 {
         slot.event(EventClass::HASH, "hexpired");
     }

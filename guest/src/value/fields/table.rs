@@ -184,12 +184,13 @@ impl Table {
         }
     }
 
-    /// Removes all fields that expire until a time; returns how many.
-    pub fn remove_due(&mut self, until_ms: i64) -> usize {
+    /// Removes all fields that expire until a time, and names each before; returns how many.
+    pub fn remove_due(&mut self, until_ms: i64, mut gone: impl FnMut(&[u8])) -> usize {
         let before = self.len();
         while let Some((at_ms, position)) = self.deadlines.first()
             && at_ms <= until_ms
         {
+            gone(self.pairs.at(position).name());
             self.remove(position);
         }
         before - self.len()

@@ -123,8 +123,13 @@ fn agrees_with_a_naive_hash() {
                 (5, _) => {
                     let until_ms = rng.i64(0..20);
                     let is_due = |field: &Plain| field.2.is_some_and(|at_ms| at_ms <= until_ms);
-                    let due = model.0.iter().filter(|field| is_due(field)).count();
-                    assert_eq!(fields.remove_due(until_ms), due);
+                    let names = model.0.iter().filter(|field| is_due(field));
+                    let mut due: Vec<_> = names.map(|field| field.0.clone()).collect();
+                    let mut gone = Vec::new();
+                    let count = fields.remove_due(until_ms, |name| gone.push(name.to_vec()));
+                    gone.sort_unstable();
+                    due.sort_unstable();
+                    assert_eq!((count, gone), (due.len(), due));
                     model.0.retain(|field| !is_due(field));
                 }
                 (ttl, _) => {

@@ -118,11 +118,12 @@ impl Timed {
         self.0.remove_at(place, ENTRIES);
     }
 
-    /// Removes all fields that expire until a time; returns how many.
-    pub fn remove_due(&mut self, until_ms: i64) -> usize {
+    /// Removes all fields that expire until a time, and names them before; returns how many.
+    pub fn remove_due(&mut self, until_ms: i64, mut gone: impl FnMut(&[u8])) -> usize {
         let due = self
             .iter()
             .take_while(|field| field.is_due(until_ms))
+            .map(|field| gone(&field.name.bytes()))
             .count();
         if due > 0 {
             self.0.remove_at(self.0.first(), due * ENTRIES);
