@@ -103,6 +103,9 @@ impl Lowering<'_> {
                 Known::Text(text) => emit::bytes(text.as_bytes()),
             };
         }
+        if let Some(number) = expr.folded() {
+            return emit::number(self.constant(number));
+        }
         match &expr.kind {
             ExprKind::Nil => emit::simple(SimpleExpression::Nil),
             ExprKind::Bool(true) => emit::simple(SimpleExpression::True),
@@ -280,7 +283,7 @@ impl Lowering<'_> {
         }
         let names = vec![self.label(left), self.label(right)];
         // A numeral on the left is a constant of 5.1's only after what is on the right.
-        let (left, right) = if matches!(left.kind, ExprKind::Number(_)) {
+        let (left, right) = if left.folded().is_some() {
             let right = self.expr(right);
             (self.expr(left), right)
         } else {
