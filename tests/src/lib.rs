@@ -13,6 +13,7 @@ pub mod differential;
 #[cfg(feature = "component")]
 pub mod dish;
 pub mod dumps;
+pub mod follow;
 pub mod frame;
 pub mod generate;
 pub mod native;

@@ -6,7 +6,8 @@
 //! converse real WORD          plays them on a real Redis and compares
 //! converse differ [FAMILY [CASES]]   random commands on the native engine and a real Redis
 //! converse crowd [CASES]             random commands of several clients at a time, on both
-//! converse dumps [CASES [FAMILY]]    values dumped by the one and restored by the other
+//! converse dumps [CASES [FAMILY]]    values and functions dumped by the one and restored by the other
+//! converse follow                    what replicas are told of scripts, by both
 //! ```
 //!
 //! `cargo run -p petridis-tests --no-default-features --bin converse -- play string/set`
@@ -25,7 +26,7 @@ use petridis_tests::real::{self, Real};
 use petridis_tests::record::record;
 
 const USAGE: &str = "converse play|record|real WORD, converse differ [FAMILY [CASES]], \
-                     converse crowd [CASES], or converse dumps [CASES [FAMILY]]";
+                     converse crowd [CASES], converse dumps [CASES [FAMILY]], or converse follow";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
             Ok(cases) => dumps(cases, family.first().unwrap_or(&"")),
             Err(_) => Err(USAGE.to_owned()),
         },
+        ["follow"] => petridis_tests::follow::run(),
         [what @ ("play" | "record" | "real"), word] => all(what, word),
         _ => Err(USAGE.to_owned()),
     };
@@ -75,6 +77,7 @@ fn crowd(cases: u32) -> Result<(), String> {
 
 fn dumps(cases: u32, family: &str) -> Result<(), String> {
     let mut real = differential::start_real().ok_or(real::SKIPPED)?;
+    petridis_tests::dumps::functions(&mut real)?;
     petridis_tests::dumps::run(&mut real, cases, family)?;
     println!("{cases} scripts, no difference");
     Ok(())
