@@ -68,7 +68,7 @@ impl Argument {
     /// The argument that a cell is for.
     pub fn of(cell: usize) -> Option<Argument> {
         let at = cell.checked_sub(lib::argument_cells())?;
-        (at < CELLS).then(|| Argument {
+        (at < CELLS).then_some(Argument {
             list: if at / 2 < PLACES {
                 List::Keys
             } else {

@@ -34,6 +34,26 @@ fn helper_of(operator: Binary) -> &'static str {
     }
 }
 
+/// True for `condition and value`, whose condition is a test of its own.
+fn is_choice(expr: &Expr) -> bool {
+    let ExprKind::And(condition, _) = &expr.kind else {
+        return false;
+    };
+    let mut condition = condition;
+    while let ExprKind::Paren(inner) = &condition.kind {
+        condition = inner;
+    }
+    !matches!(
+        condition.kind,
+        ExprKind::And(..)
+            | ExprKind::Or(..)
+            | ExprKind::Nil
+            | ExprKind::Bool(_)
+            | ExprKind::Number(_)
+            | ExprKind::String(_)
+    )
+}
+
 impl Lowering<'_> {
     /// What an expression may be.
     pub(super) fn kinds(&self, expr: &Expr) -> Kinds {
@@ -61,6 +81,8 @@ impl Lowering<'_> {
             {
                 return self.label(right);
             }
+            // The real machine goes where a condition that fails leads.
+            ExprKind::Or(left, right) if is_choice(left) => return self.label(right),
             ExprKind::And(left, right)
                 if matches!(
                     left.kind,
@@ -276,10 +298,13 @@ impl Lowering<'_> {
         let strings = left_kinds.is(Kinds::STRING) && right_kinds.is(Kinds::STRING);
         let (is_left_simple, is_right_simple) = (self.is_simple(left), self.is_simple(right));
         let may_be_nil = left_kinds.is(Kinds::MAYBE_NUMBER) && right_kinds.is(Kinds::MAYBE_NUMBER);
-        if may_be_nil && !numbers && is_left_simple && is_right_simple {
-            if let Some(code) = self.numbers_or_error(expr, operator, left, right) {
-                return code;
-            }
+        if may_be_nil
+            && !numbers
+            && is_left_simple
+            && is_right_simple
+            && let Some(code) = self.numbers_or_error(expr, operator, left, right)
+        {
+            return code;
         }
         let names = vec![self.label(left), self.label(right)];
         // A numeral on the left is a constant of 5.1's only after what is on the right.
