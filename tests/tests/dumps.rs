@@ -15,3 +15,14 @@ fn values_go_to_a_real_redis_and_back() {
         panic!("{difference}");
     }
 }
+
+#[test]
+fn libraries_of_functions_go_to_a_real_redis_and_back() {
+    let Some(mut real) = differential::start_real() else {
+        eprintln!("{}", real::SKIPPED);
+        return;
+    };
+    if let Err(difference) = dumps::functions(&mut real) {
+        panic!("{difference}");
+    }
+}

@@ -211,6 +211,30 @@ pub enum Unary {
 }
 
 impl Expr {
+    /// The number that the real compiler makes of it: operators between numerals it applies itself,
+    /// but for what gives no number or divides by zero.
+    pub fn folded(&self) -> Option<f64> {
+        match &self.kind {
+            ExprKind::Number(number) => Some(*number),
+            ExprKind::Paren(inner) => inner.folded(),
+            ExprKind::Unary(Unary::Minus, inner) => inner.folded().map(|number| -number),
+            ExprKind::Binary(operator, left, right) => {
+                let (left, right) = (left.folded()?, right.folded()?);
+                let number = match operator {
+                    Binary::Add => left + right,
+                    Binary::Sub => left - right,
+                    Binary::Mul => left * right,
+                    Binary::Div if right != 0.0 => left / right,
+                    Binary::Mod if right != 0.0 => left - (left / right).floor() * right,
+                    Binary::Pow => left.powf(right),
+                    _ => return None,
+                };
+                (!number.is_nan()).then_some(number)
+            }
+            _ => None,
+        }
+    }
+
     /// True where there may be any number of values.
     pub fn is_open(&self) -> bool {
         matches!(

@@ -10,6 +10,7 @@ use piccolo::compiler::{CompileError, CompiledPrototype, StringInterner, compile
 use piccolo::types::UpValueDescriptor;
 use piccolo::{Closure, Context, FunctionPrototype};
 
+use super::arguments::Argument;
 use super::infer::{self, Mode};
 use super::lex::Text;
 use super::lib;
@@ -37,8 +38,10 @@ pub struct Compiled<'gc> {
     pub chunk: usize,
     /// It may look for KEYS and ARGV among the globals.
     pub sees_globals: bool,
-    /// It may look at KEYS, and at ARGV.
+    /// It may look at KEYS, and at ARGV, as a whole.
     pub needs: [bool; 2],
+    /// Single arguments that it looks at.
+    pub arguments: Vec<Argument>,
 }
 
 /// How a chunk is called.
@@ -107,6 +110,7 @@ pub fn compile<'gc>(
         closure,
         chunk,
         sees_globals: tree.sees_globals,
+        arguments: cells.iter().copied().filter_map(Argument::of).collect(),
         needs: [lib::keys_cell(), lib::argv_cell()]
             .map(|cell| tree.sees_globals || tree.loads_chunks || cells.contains(&cell)),
     })

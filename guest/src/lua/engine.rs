@@ -9,13 +9,16 @@ use piccolo::{
     Value, Variadic,
 };
 
+use super::arguments::{Argument, List};
 use super::compile::{Naming, compile};
 use super::errors::{self, Failure, failure_of};
 use super::function::{Loading, Registered};
 use super::infer::Mode;
 use super::lib;
+use super::lib::redis::conclude;
+use super::number;
 use super::reply::{self, LuaReply};
-use super::state::{LogEntry, Request, Shared, StashedState, State};
+use super::state::{LogEntry, Pending, Request, Shared, StashedState, State};
 use crate::resp::{Args, Protocol, Sink};
 
 /// Instructions in one slice: a fraction of a millisecond.
@@ -83,6 +86,7 @@ pub struct Script {
     chunk: usize,
     sees_globals: bool,
     needs: [bool; 2],
+    arguments: Rc<[Argument]>,
 }
 
 /// How far a script came.
@@ -178,6 +182,7 @@ impl Lua {
                 chunk: compiled.chunk,
                 sees_globals: compiled.sees_globals,
                 needs: compiled.needs,
+                arguments: compiled.arguments.into(),
             })
         })
     }
@@ -220,6 +225,22 @@ impl Lua {
                 true => array(ctx, state, args),
                 false => Value::Boolean(false),
             };
+            if let Entry::Script(script) = entry {
+                for argument in script.arguments.iter() {
+                    let given = match argument.list {
+                        List::Keys => keys.get(argument.place),
+                        List::Argv => args.get(argument.place),
+                    };
+                    let value = match given {
+                        Some(text) if argument.as_number => {
+                            number::parse(text).map_or(Value::Nil, Value::Number)
+                        }
+                        Some(text) => state.string(ctx, text),
+                        None => Value::Nil,
+                    };
+                    state.set_cell(ctx, argument.cell(), value);
+                }
+            }
             let (keys, args) = (made(needs_keys, keys), made(needs_args, args));
             let executor = ctx.fetch(executor);
             match entry {
@@ -275,8 +296,9 @@ impl Lua {
             let mut fuel = Fuel::with(SLICE);
             loop {
                 let ended = executor.step(ctx, &mut fuel);
-                if let Some(request) = state.shared().pending.take() {
-                    serve(ctx, state, request, port);
+                if let Some(asked) = state.shared().pending.take() {
+                    let answer = serve(ctx, state, asked.request, port);
+                    give(ctx, state, executor, asked, answer);
                     fuel.clear_interrupt();
                 } else if ended {
                     return Some(finish(ctx, state, executor));
@@ -341,9 +363,7 @@ impl Lua {
             let state = State::fetch(ctx, state);
             let value = state.reply();
             state.set_reply(ctx, Value::Nil);
-            let is_error = reply::is_error(ctx, state, value);
-            reply::write(ctx, state, value, protocol, reply, count);
-            is_error
+            reply::write(ctx, state, value, protocol, reply, count)
         })
     }
 
@@ -400,10 +420,15 @@ fn array<'gc>(ctx: Context<'gc>, state: State<'gc>, args: Args<'_>) -> Value<'gc
 }
 
 /// Does what a script asks the engine for.
-fn serve<'gc>(ctx: Context<'gc>, state: State<'gc>, request: Request, port: &mut dyn Port) {
+fn serve<'gc>(
+    ctx: Context<'gc>,
+    state: State<'gc>,
+    request: Request,
+    port: &mut dyn Port,
+) -> Value<'gc> {
     let shared = state.shared();
     let args = shared.request.borrow();
-    let answer = match request {
+    match request {
         Request::CheckAcl => match port.may_run(args.as_args()) {
             Ok(allowed) => Value::Boolean(allowed),
             Err(unknown) => state.string(ctx, unknown.text().as_bytes()),
@@ -416,8 +441,27 @@ fn serve<'gc>(ctx: Context<'gc>, state: State<'gc>, request: Request, port: &mut
             shared.raise_reply.set(is_error && request == Request::Call);
             value
         }
+    }
+}
+
+/// Hands an answer to the script that waits for it.
+fn give<'gc>(
+    ctx: Context<'gc>,
+    state: State<'gc>,
+    executor: Executor<'gc>,
+    asked: Pending,
+    answer: Value<'gc>,
+) {
+    if asked.is_in_coroutine {
+        state.set_reply(ctx, answer);
+        return;
+    }
+    // It is in that mode, and yielded no values; what follows finds it suspended.
+    let _ = executor.take_result::<()>(ctx);
+    let _ = match conclude(ctx, state, asked, answer) {
+        Ok(value) => executor.resume(ctx, value),
+        Err(error) => executor.resume_err(&ctx, error),
     };
-    state.set_reply(ctx, answer);
 }
 
 /// Takes what a script returned.

@@ -1,17 +1,20 @@
 //! Which types a local variable may hold, from everything that is ever assigned to it. Where operands
 //! are known to be numbers, the VM's own instructions do.
 
+use super::arguments::{Argument, List};
 use super::ast::{
     Binary, Block, Chunk, Expr, ExprKind, Field, Function, StatementKind, Unary, Var, VarId,
 };
 use super::kinds::Kinds;
-use super::lib::{self, Known};
+use super::lib::{self, Known, redis};
 
 /// What code a chunk is: its globals depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// A script: all globals are known before it runs.
     Script,
+    /// A chunk that a script loads: another may change KEYS and ARGV.
+    Loaded,
     /// A library of functions: while it loads, it sees little; its functions see everything but KEYS
     /// and ARGV.
     Library,
@@ -21,6 +24,10 @@ pub enum Mode {
 pub struct Types {
     mode: Mode,
     vars: Vec<Kinds>,
+    /// Lists of arguments that something is done with but to look at single places.
+    changed: Vec<List>,
+    /// The arguments of other lists are read from cells of their own.
+    has_cells: bool,
     /// Variables that are numbers at the place at hand, because a comparison has shown it.
     proved: Vec<VarId>,
     /// Functions around the expression at hand.
@@ -32,9 +39,16 @@ pub fn infer(chunk: &Chunk, mode: Mode) -> Types {
     let mut types = Types {
         mode,
         vars: vec![Kinds::NONE; chunk.vars.len()],
+        changed: Vec::new(),
+        has_cells: false,
         proved: Vec::new(),
         depth: 0,
     };
+    if mode == Mode::Script && !chunk.sees_globals && !chunk.loads_chunks {
+        types.block(&chunk.main.body);
+        types.vars.fill(Kinds::NONE);
+        types.has_cells = true;
+    }
     loop {
         let before = types.vars.clone();
         types.depth = 0;
@@ -53,16 +67,36 @@ impl Types {
         }
         match &expr.kind {
             ExprKind::Global(name) => match (&name[..], self.mode) {
-                (b"KEYS", Mode::Script) => Some(Known::Cell(lib::keys_cell())),
-                (b"ARGV", Mode::Script) => Some(Known::Cell(lib::argv_cell())),
-                _ => lib::find("", name),
+                (_, Mode::Library) => lib::find("", name),
+                (name, Mode::Script | Mode::Loaded) => match List::named(name) {
+                    Some(list) => Some(Known::Cell(list.cell())),
+                    None => lib::find("", name),
+                },
             },
             ExprKind::Index(base, key) => match (&base.kind, &key.kind) {
                 (ExprKind::Global(library), ExprKind::String(name)) => {
                     lib::find(std::str::from_utf8(library).ok()?, name)
                 }
+                (ExprKind::Global(list), ExprKind::Number(index)) if self.has_cells => {
+                    let list = List::named(list).filter(|list| !self.changed.contains(list))?;
+                    Argument::at(list, *index).map(Known::Argument)
+                }
                 _ => None,
             },
+            ExprKind::Call(function, args) if self.has_cells => {
+                let [of] = args.as_slice() else { return None };
+                match (self.known(function, depth), self.known(of, depth)) {
+                    (Some(Known::Function(_, entry)), Some(Known::Argument(argument)))
+                        if entry.name == "tonumber" && !argument.as_number =>
+                    {
+                        Some(Known::Argument(Argument {
+                            as_number: true,
+                            ..argument
+                        }))
+                    }
+                    _ => None,
+                }
+            }
             _ => None,
         }
     }
@@ -75,6 +109,8 @@ impl Types {
                 Known::Number(_) => Kinds::NUMBER,
                 Known::Text(_) => Kinds::STRING,
                 Known::Cell(_) => Kinds::TABLE,
+                Known::Argument(argument) if argument.as_number => Kinds::NUMBER | Kinds::NIL,
+                Known::Argument(_) => Kinds::STRING | Kinds::NIL,
             };
         }
         match &expr.kind {
@@ -87,8 +123,13 @@ impl Types {
             ExprKind::Local(var) if self.proved.contains(var) => Kinds::NUMBER,
             ExprKind::Local(var) => self.vars[*var],
             ExprKind::Paren(inner) => self.kinds(inner, depth),
-            ExprKind::Call(function, _) => match self.known(function, depth) {
-                Some(Known::Function(_, entry)) => entry.gives,
+            ExprKind::Call(function, args) => match (self.known(function, depth), args.first()) {
+                (Some(Known::Function(_, entry)), Some(first))
+                    if entry.name == "call" && is_counting(first) =>
+                {
+                    Kinds::NUMBER
+                }
+                (Some(Known::Function(_, entry)), _) => entry.gives,
                 _ => Kinds::ANY,
             },
             ExprKind::Vararg | ExprKind::Global(_) | ExprKind::Index(..) | ExprKind::Method(..) => {
@@ -163,6 +204,16 @@ impl Types {
         }
     }
 
+    /// What an operator was applied to without an error is a number, if it is nothing else but nil.
+    pub fn prove_number(&mut self, operand: &Expr, vars: &[Var], depth: usize) {
+        if let ExprKind::Local(var) = operand.kind
+            && !vars[var].reassigned
+            && self.kinds(operand, depth) == Kinds::MAYBE_NUMBER
+        {
+            self.proved.push(var);
+        }
+    }
+
     fn learn(&mut self, var: VarId, kinds: Kinds) {
         self.vars[var] = self.vars[var] | kinds;
     }
@@ -190,7 +241,12 @@ impl Types {
                     self.function(function);
                 }
                 StatementKind::Assign(targets, values) => {
-                    self.exprs(targets);
+                    for target in targets {
+                        if let ExprKind::Index(base, key) = &target.kind {
+                            self.expr(base);
+                            self.expr(key);
+                        }
+                    }
                     self.exprs(values);
                     for (index, target) in targets.iter().enumerate() {
                         if let ExprKind::Local(var) = target.kind {
@@ -278,10 +334,14 @@ impl Types {
         }
     }
 
-    /// Finds the functions inside an expression.
+    /// Finds the functions inside an expression, and what is done with lists of arguments.
     fn expr(&mut self, expr: &Expr) {
+        let is_list = |expr: &Expr| matches!(&expr.kind, ExprKind::Global(name) if List::named(name).is_some());
         match &expr.kind {
             ExprKind::Function(function) => self.function(function),
+            ExprKind::Global(name) => self.changed.extend(List::named(name)),
+            ExprKind::Index(list, key) if is_list(list) => self.expr(key),
+            ExprKind::Unary(Unary::Length, list) if is_list(list) => {}
             ExprKind::Paren(inner) | ExprKind::Unary(_, inner) => self.expr(inner),
             ExprKind::Index(left, right)
             | ExprKind::Binary(_, left, right)
@@ -314,11 +374,18 @@ impl Types {
     }
 }
 
-/// The result of an operator that metatables may redefine: known where both sides are text.
+/// True for the name of a command that always gives a number.
+fn is_counting(name: &Expr) -> bool {
+    matches!(&name.kind, ExprKind::String(name) if redis::gives_number(name))
+}
+
+/// The result of an operator that metatables may redefine: known where both sides are text, or fail
+/// because they have no metatable.
 fn calculated(left: Kinds, right: Kinds, result: Kinds) -> Kinds {
+    let known = Kinds::TEXT | Kinds::NIL | Kinds::BOOL;
     if left == Kinds::NONE || right == Kinds::NONE {
         Kinds::NONE
-    } else if left.is(Kinds::TEXT) && right.is(Kinds::TEXT) {
+    } else if left.is(known) && right.is(known) {
         result
     } else {
         Kinds::ANY

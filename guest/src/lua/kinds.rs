@@ -23,6 +23,8 @@ impl Kinds {
     pub const FUNCTION: Kinds = Kinds(32);
     /// Anything.
     pub const ANY: Kinds = Kinds(127);
+    /// A number, or nothing: what `tonumber` gives.
+    pub const MAYBE_NUMBER: Kinds = Kinds(1 | 4);
     /// What concatenates and, mostly, calculates.
     pub const TEXT: Kinds = Kinds(4 | 8);
 

@@ -1,6 +1,6 @@
 //! Redis's Lua: the language of version 5.1, its libraries, and what scripts call `redis`, on the
-//! machine of the crate `piccolo`. Knows replies and a port through which commands run; knows no
-//! command, no key, no client.
+//! machine of the crate `piccolo`. Knows replies and a port through which commands run; of commands it
+//! knows the names of those that always give a number, but no key and no client.
 //!
 //! ```text
 //! lex → parse → infer → lower → (piccolo's compiler) → post → engine
@@ -15,6 +15,7 @@
 //! command through its [`Port`], whose reply is built as a value directly, and the machine goes on.
 //! A script that takes long is run in slices.
 
+mod arguments;
 mod ast;
 mod call;
 mod compile;

@@ -2,6 +2,9 @@
 
 /// What Lua takes for a number in a string: blanks around it, decimal, hexadecimal, `inf`, `nan`.
 pub fn parse(text: &[u8]) -> Option<f64> {
+    if let Some(number) = parse_short(text) {
+        return Some(number);
+    }
     let text = trim(text);
     let (negative, digits) = match text.first()? {
         b'-' => (true, &text[1..]),
@@ -25,12 +28,25 @@ fn trim(text: &[u8]) -> &[u8] {
     }
 }
 
+/// A whole number of few digits.
+fn parse_short(digits: &[u8]) -> Option<f64> {
+    if digits.is_empty() || digits.len() > 15 {
+        return None;
+    }
+    let mut whole = 0u64;
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        whole = whole * 10 + u64::from(digit);
+    }
+    Some(whole as f64)
+}
+
 fn parse_decimal(digits: &[u8]) -> Option<f64> {
-    if digits.len() < 16 && digits.iter().all(u8::is_ascii_digit) && !digits.is_empty() {
-        let whole = digits
-            .iter()
-            .fold(0u64, |sum, digit| sum * 10 + u64::from(digit - b'0'));
-        return Some(whole as f64);
+    if let Some(number) = parse_short(digits) {
+        return Some(number);
     }
     match digits.first()? {
         b'0'..=b'9' | b'.' => std::str::from_utf8(digits).ok()?.parse().ok(),

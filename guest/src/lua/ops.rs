@@ -678,12 +678,11 @@ fn numeric_for<'gc>(call: &mut Call<'gc, '_>) -> Outcome<'gc> {
 
 /// `{a, b, c}`
 fn array<'gc>(call: &mut Call<'gc, '_>) -> Outcome<'gc> {
-    let values: Vec<Value<'gc>> = call.stack.drain(..).collect();
-    call.reserve(values.len() * 16)?;
-    call.spend(values.len() / 4);
-    let table = call
-        .state
-        .new_array_of(call.ctx, values.len(), values.iter().copied());
+    let count = call.count();
+    call.reserve(count * 16)?;
+    call.spend(count / 4);
+    let values = (&call.stack).into_iter();
+    let table = call.state.new_array_of(call.ctx, count, values);
     call.one(table)
 }
 

@@ -127,15 +127,6 @@ pub fn coded(text: &[u8]) -> Vec<u8> {
     [code, b" ", message].concat()
 }
 
-/// True for what becomes an error.
-pub fn is_error<'gc>(ctx: Context<'gc>, state: State<'gc>, value: Value<'gc>) -> bool {
-    let Value::Table(table) = value else {
-        return false;
-    };
-    let field = state.get(table, ctx.intern_static(b"err").into());
-    matches!(field, Value::String(_))
-}
-
 /// A table with the field `err`.
 pub fn error_table<'gc>(ctx: Context<'gc>, state: State<'gc>, text: &[u8]) -> Table<'gc> {
     let table = state.new_table(ctx);
@@ -280,7 +271,8 @@ enum Writing<'gc> {
 }
 
 /// Writes what a script returned, as Redis converts it. `protocol` is what the script set with
-/// `redis.setresp`. Calls `count` for an error that no command has counted.
+/// `redis.setresp`; true if the whole of it is an error. Calls `count` for an error that no command has
+/// counted.
 pub fn write<'gc>(
     ctx: Context<'gc>,
     state: State<'gc>,
@@ -288,26 +280,33 @@ pub fn write<'gc>(
     protocol: Protocol,
     reply: &mut dyn Sink,
     count: &mut dyn FnMut(&[u8]),
-) {
-    let mut writing: Vec<Writing<'gc>> = Vec::new();
-    let mut value = Some(value);
+) -> bool {
+    let mut writing: Vec<Writing<'gc>> = match write_one(ctx, state, value, protocol, reply, count)
+    {
+        Written::Opened(opened) => vec![opened],
+        Written::Value => return false,
+        Written::Error => return true,
+    };
+    let mut value = None;
     loop {
         if let Some(value) = value.take() {
             if writing.len() >= DEEPEST {
                 let text = b"ERR reached lua stack limit";
                 count(text);
                 reply.error(text);
-            } else if let Some(opened) = write_one(ctx, state, value, protocol, reply, count) {
+            } else if let Written::Opened(opened) =
+                write_one(ctx, state, value, protocol, reply, count)
+            {
                 writing.push(opened);
             }
         }
         let Some(innermost) = writing.last_mut() else {
-            return;
+            return false;
         };
         value = match innermost {
             Writing::Array(table, at, length) => {
                 *at += 1;
-                (*at <= *length).then(|| state.get(*table, Value::Number(*at as f64)))
+                (*at <= *length).then(|| state.get(*table, Value::Integer(*at as i64)))
             }
             Writing::Map(table, key, pending) => match pending.take() {
                 Some(value) => Some(value),
@@ -334,6 +333,16 @@ pub fn write<'gc>(
     }
 }
 
+/// What was written of a value.
+enum Written<'gc> {
+    /// All of it.
+    Value,
+    /// All of it: an error.
+    Error,
+    /// The head of a table.
+    Opened(Writing<'gc>),
+}
+
 /// Writes a value, or the head of a table and what is to be written of it.
 fn write_one<'gc>(
     ctx: Context<'gc>,
@@ -342,11 +351,11 @@ fn write_one<'gc>(
     protocol: Protocol,
     reply: &mut dyn Sink,
     count: &mut dyn FnMut(&[u8]),
-) -> Option<Writing<'gc>> {
+) -> Written<'gc> {
     let table = match value {
         Value::String(text) => {
             reply.bulk(text.as_bytes());
-            return None;
+            return Written::Value;
         }
         Value::Boolean(truth) => {
             match (protocol, truth) {
@@ -354,18 +363,21 @@ fn write_one<'gc>(
                 (Protocol::Resp2, true) => reply.integer(1),
                 (Protocol::Resp2, false) => reply.null(),
             }
-            return None;
+            return Written::Value;
         }
         Value::Number(number) => {
             reply.integer(to_whole(number));
-            return None;
+            return Written::Value;
         }
         Value::Table(table) => table,
         _ => {
             reply.null();
-            return None;
+            return Written::Value;
         }
     };
+    if state.holds_only_places(table) {
+        return Written::Opened(write_array(state, table, reply));
+    }
     let field = |table: Table<'gc>, name: &'static str| {
         state.get(table, ctx.intern_static(name.as_bytes()).into())
     };
@@ -378,20 +390,20 @@ fn write_one<'gc>(
             count(error);
         }
         reply.error(error);
-        return None;
+        return Written::Error;
     }
     if let Value::String(status) = field(table, "ok") {
         let text = c_string(status.as_bytes());
         reply.simple(&std::string::String::from_utf8_lossy(&flat(text)));
-        return None;
+        return Written::Value;
     }
     if let Value::Number(number) = field(table, "double") {
         reply.double(number);
-        return None;
+        return Written::Value;
     }
     if let Value::String(digits) = field(table, "big_number") {
         reply.big_number(&flat(digits.as_bytes()));
-        return None;
+        return Written::Value;
     }
     if let Value::Table(verbatim) = field(table, "verbatim_string")
         && let (Value::String(format), Some(text)) = (
@@ -406,25 +418,27 @@ fn write_one<'gc>(
         format.resize(3, b' ');
         let format = std::string::String::from_utf8_lossy(&format);
         reply.verbatim(&format, text.as_bytes());
-        return None;
+        return Written::Value;
     }
     if let Value::Table(map) = field(table, "map") {
         reply.map(state.pairs(map).count());
-        return Some(Writing::Map(map, Value::Nil, None));
+        return Written::Opened(Writing::Map(map, Value::Nil, None));
     }
     if let Value::Table(set) = field(table, "set") {
         reply.set(state.pairs(set).count());
-        return Some(Writing::Set(set, Value::Nil));
+        return Written::Opened(Writing::Set(set, Value::Nil));
     }
+    Written::Opened(write_array(state, table, reply))
+}
+
+/// Writes the head of an array: of the places up to the first that is empty.
+fn write_array<'gc>(state: State<'gc>, table: Table<'gc>, reply: &mut dyn Sink) -> Writing<'gc> {
     let mut length = 0;
-    while !state
-        .get(table, Value::Number(length as f64 + 1.0))
-        .is_nil()
-    {
+    while !state.get(table, Value::Integer(length as i64 + 1)).is_nil() {
         length += 1;
     }
     reply.array(length);
-    Some(Writing::Array(table, 0, length))
+    Writing::Array(table, 0, length)
 }
 
 fn c_string(bytes: &[u8]) -> &[u8] {

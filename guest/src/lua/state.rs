@@ -9,6 +9,7 @@ use gc_arena::{Collect, DynamicRoot, Gc, Rootable};
 use piccolo::closure::{UpValue, UpValueState};
 use piccolo::{Callback, Context, Singleton, String, Table, UserData, Value};
 
+use super::arguments;
 use super::function::Loading;
 use super::lib::cjson::Settings;
 use super::lib::{self, Entry};
@@ -25,6 +26,17 @@ pub enum Request {
     ProtectedCall,
     /// `redis.acl_check_cmd`
     CheckAcl,
+}
+
+/// A question that is put to the engine.
+#[derive(Clone, Copy, Debug)]
+pub struct Pending {
+    /// What is asked for.
+    pub request: Request,
+    /// Where the function stands that asks.
+    pub asked_at: Option<Raised>,
+    /// It waits inside a coroutine; otherwise the main thread has yielded.
+    pub is_in_coroutine: bool,
 }
 
 /// Where an error was raised.
@@ -60,7 +72,7 @@ pub struct Shared {
     /// Where the last error was raised; none where no script stood there.
     pub raised: Cell<Option<Raised>>,
     /// Set by a function that needs the engine.
-    pub pending: Cell<Option<Request>>,
+    pub pending: Cell<Option<Pending>>,
     /// The arguments of what is pending.
     pub request: RefCell<OwnedArgs>,
     /// What the engine answered is an error to raise.
@@ -191,7 +203,7 @@ impl<'gc> State<'gc> {
             .iter()
             .map(|callback| UpValue::new(&ctx, UpValueState::Closed(Value::from(*callback))))
             .collect();
-        for _ in lib::SPECIAL {
+        for _ in 0..lib::SPECIAL.len() + arguments::CELLS {
             cells.push(UpValue::new(&ctx, UpValueState::Closed(Value::Nil)));
         }
         *self.0.callbacks.borrow_mut(&ctx) = callbacks;

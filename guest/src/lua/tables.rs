@@ -524,6 +524,11 @@ impl<'gc> State<'gc> {
             .unwrap_or(table)
     }
 
+    /// True for a table of a script's own that never had a key but whole numbers.
+    pub fn holds_only_places(self, table: Table<'gc>) -> bool {
+        !self.is_read_only(table) && self.layout(table).is_none()
+    }
+
     /// A value, without metamethods.
     pub fn get(self, table: Table<'gc>, key: Value<'gc>) -> Value<'gc> {
         self.real(table).get_value(key)

@@ -8,7 +8,7 @@
 //! converse crowd [CASES]             random commands of several clients at a time, on both
 //! converse follow [CASES [FAMILY]]   what replicas are told, by the native engine and a real Redis
 //! converse simulate [SCRIPTS]        random commands on the native engine alone
-//! converse dumps [CASES [FAMILY]]    values dumped by the one and restored by the other
+//! converse dumps [CASES [FAMILY]]    values and functions dumped by the one and restored by the other
 //! ```
 //!
 //! `cargo run -p petridis-tests --no-default-features --bin converse -- play string/set`
@@ -107,6 +107,7 @@ fn simulate(scripts: u32) -> Result<(), String> {
 
 fn dumps(cases: u32, family: &str) -> Result<(), String> {
     let mut real = differential::start_real().ok_or(real::SKIPPED)?;
+    petridis_tests::dumps::functions(&mut real)?;
     petridis_tests::dumps::run(&mut real, cases, family)?;
     println!("{cases} scripts, no difference");
     Ok(())

@@ -545,7 +545,7 @@ fn chunk_label(name: &[u8], room: usize) -> Vec<u8> {
 fn load_chunk<'gc>(call: &mut Call<'gc, '_>, source: &[u8], name: &[u8]) -> Outcome<'gc> {
     let mode = match call.state.cell_value(super::keys_cell()) {
         Value::Nil => Mode::Library,
-        _ => Mode::Script,
+        _ => Mode::Loaded,
     };
     call.spend(source.len());
     call.reserve(source.len() * 16)?;
@@ -556,7 +556,7 @@ fn load_chunk<'gc>(call: &mut Call<'gc, '_>, source: &[u8], name: &[u8]) -> Outc
     };
     match compile(call.ctx, call.state, name, source, mode) {
         Ok(compiled) => {
-            if compiled.sees_globals && mode == Mode::Script {
+            if compiled.sees_globals && mode == Mode::Loaded {
                 call.state.show_arguments(call.ctx);
             }
             call.one(compiled.closure)

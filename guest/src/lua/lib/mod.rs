@@ -19,6 +19,7 @@ pub mod table;
 
 use piccolo::{Context, Table, Value};
 
+use super::arguments::Argument;
 use super::call::Native;
 use super::kinds::Kinds;
 use super::ops;
@@ -135,6 +136,11 @@ pub fn argv_cell() -> usize {
     count() + 2
 }
 
+/// The first cell of single arguments.
+pub fn argument_cells() -> usize {
+    count() + SPECIAL.len()
+}
+
 /// The cell of one of our own functions.
 pub fn helper_cell(name: &str) -> usize {
     ops::ENTRIES
@@ -154,6 +160,8 @@ pub enum Known {
     Text(&'static str),
     /// A table in a cell.
     Cell(usize),
+    /// A single argument in a cell.
+    Argument(Argument),
 }
 
 /// What `library.name` means; with no library, the global `name`.

@@ -12,7 +12,7 @@ use crate::lua::function;
 use crate::lua::kinds::Kinds;
 use crate::lua::number::to_int;
 use crate::lua::reply::{argument, error_table};
-use crate::lua::state::{LogEntry, Raised, Request, State};
+use crate::lua::state::{LogEntry, Pending, Raised, Request, State};
 use crate::resp::Protocol;
 
 /// The library, as scripts and functions see it.
@@ -92,6 +92,51 @@ pub const LOADING: Library = Library {
     order: &[],
 };
 
+/// Commands whose reply is always a whole number, or an error, which `redis.call` raises.
+const COUNTING: [&[u8]; 34] = [
+    b"append",
+    b"decr",
+    b"decrby",
+    b"del",
+    b"exists",
+    b"expire",
+    b"expireat",
+    b"hdel",
+    b"hexists",
+    b"hincrby",
+    b"hlen",
+    b"hset",
+    b"hsetnx",
+    b"incr",
+    b"incrby",
+    b"llen",
+    b"lpush",
+    b"lrem",
+    b"pexpire",
+    b"pexpireat",
+    b"publish",
+    b"pttl",
+    b"rpush",
+    b"sadd",
+    b"scard",
+    b"setnx",
+    b"sismember",
+    b"srem",
+    b"strlen",
+    b"ttl",
+    b"zcard",
+    b"zcount",
+    b"zrem",
+    b"zremrangebyscore",
+];
+
+/// True where `redis.call` of the command gives a number, if anything.
+pub fn gives_number(command: &[u8]) -> bool {
+    COUNTING
+        .iter()
+        .any(|known| command.eq_ignore_ascii_case(known))
+}
+
 /// An error that is a table, as all of this library's are.
 fn refusal<'gc>(call: &Call<'gc, '_>, message: &str) -> Value<'gc> {
     error_table(call.ctx, call.state, format!("-ERR {message}").as_bytes()).into()
@@ -110,63 +155,84 @@ fn take_arguments<'gc>(call: &mut Call<'gc, '_>) -> Result<(), &'static str> {
     let mut request = call.state.shared().request.borrow_mut();
     request.clear();
     for value in &call.stack {
-        if !request.push_with(|out| argument(value, out)) {
+        let is_taken = match value {
+            Value::String(text) => {
+                request.push(text.as_bytes());
+                true
+            }
+            value => request.push_with(|out| argument(value, out)),
+        };
+        if !is_taken {
             return Err("Lua redis lib command arguments must be strings or integers");
         }
     }
     Ok(())
 }
 
-/// Waits for the engine's answer.
+/// What becomes of the engine's answer: what the call returns, or its error.
+pub fn conclude<'gc>(
+    ctx: Context<'gc>,
+    state: State<'gc>,
+    asked: Pending,
+    answer: Value<'gc>,
+) -> Result<Value<'gc>, Error<'gc>> {
+    let error = match (asked.request, answer) {
+        (Request::Call, _) if state.shared().raise_reply.get() => answer,
+        // A text instead of an answer says what is no command.
+        (Request::CheckAcl, Value::String(text)) => {
+            error_table(ctx, state, &[b"-ERR ", text.as_bytes()].concat()).into()
+        }
+        _ => return Ok(answer),
+    };
+    state.shared().raised.set(asked.asked_at);
+    Err(Error::from_value(error))
+}
+
+/// Waits for the engine's answer inside a coroutine.
 #[derive(Collect)]
 #[collect(no_drop)]
 struct Answer<'gc> {
     state: State<'gc>,
     #[collect(require_static)]
-    request: Request,
+    asked: Pending,
 }
 
 impl<'gc> Sequence<'gc> for Answer<'gc> {
     fn poll(
         &mut self,
         ctx: Context<'gc>,
-        exec: Execution<'gc, '_>,
+        _: Execution<'gc, '_>,
         mut stack: Stack<'gc, '_>,
     ) -> Result<SequencePoll<'gc>, Error<'gc>> {
-        let state = self.state;
-        let answer = state.reply();
+        let answer = conclude(ctx, self.state, self.asked, self.state.reply())?;
         stack.clear();
-        let raises = match self.request {
-            Request::Call => state.shared().raise_reply.get(),
-            // A text instead of an answer says what is no command.
-            Request::CheckAcl => matches!(answer, Value::String(_)),
-            Request::ProtectedCall => false,
-        };
-        if raises {
-            let error = match answer {
-                Value::String(text) => {
-                    let text = [b"-ERR ", text.as_bytes()].concat();
-                    error_table(ctx, state, &text).into()
-                }
-                _ => answer,
-            };
-            state.shared().raised.set(site_of(&exec).map(Raised::at));
-            return Err(Error::from_value(error));
-        }
         stack.push_back(answer);
         Ok(SequencePoll::Return)
     }
 }
 
+/// Leaves the machine with a question. The main thread yields to whoever runs the machine; a coroutine
+/// would yield to whoever resumed it, and waits instead.
 fn ask<'gc>(call: &mut Call<'gc, '_>, request: Request) -> Outcome<'gc> {
-    call.state.shared().pending.set(Some(request));
-    call.exec.fuel().interrupt();
+    let asked = Pending {
+        request,
+        asked_at: site_of(&call.exec).map(Raised::at),
+        is_in_coroutine: !call.exec.current_thread().is_main,
+    };
+    call.state.shared().pending.set(Some(asked));
     call.stack.clear();
+    if !asked.is_in_coroutine {
+        return Ok(CallbackReturn::Yield {
+            to_thread: None,
+            then: None,
+        });
+    }
+    call.exec.fuel().interrupt();
     Ok(CallbackReturn::Sequence(BoxSequence::new(
         &call.ctx,
         Answer {
             state: call.state,
-            request,
+            asked,
         },
     )))
 }

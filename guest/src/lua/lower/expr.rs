@@ -34,6 +34,26 @@ fn helper_of(operator: Binary) -> &'static str {
     }
 }
 
+/// True for `condition and value`, whose condition is a test of its own.
+fn is_choice(expr: &Expr) -> bool {
+    let ExprKind::And(condition, _) = &expr.kind else {
+        return false;
+    };
+    let mut condition = condition;
+    while let ExprKind::Paren(inner) = &condition.kind {
+        condition = inner;
+    }
+    !matches!(
+        condition.kind,
+        ExprKind::And(..)
+            | ExprKind::Or(..)
+            | ExprKind::Nil
+            | ExprKind::Bool(_)
+            | ExprKind::Number(_)
+            | ExprKind::String(_)
+    )
+}
+
 impl Lowering<'_> {
     /// What an expression may be.
     pub(super) fn kinds(&self, expr: &Expr) -> Kinds {
@@ -61,6 +81,8 @@ impl Lowering<'_> {
             {
                 return self.label(right);
             }
+            // The real machine goes where a condition that fails leads.
+            ExprKind::Or(left, right) if is_choice(left) => return self.label(right),
             ExprKind::And(left, right)
                 if matches!(
                     left.kind,
@@ -98,9 +120,13 @@ impl Lowering<'_> {
         if let Some(known) = self.known(expr) {
             return match known {
                 Known::Function(index, _) | Known::Cell(index) => self.cell(index),
+                Known::Argument(argument) => self.cell(argument.cell()),
                 Known::Number(number) => emit::number(number),
                 Known::Text(text) => emit::bytes(text.as_bytes()),
             };
+        }
+        if let Some(number) = expr.folded() {
+            return emit::number(self.constant(number));
         }
         match &expr.kind {
             ExprKind::Nil => emit::simple(SimpleExpression::Nil),
@@ -130,17 +156,25 @@ impl Lowering<'_> {
             ExprKind::Call(function, args) => self.call(expr, function, args),
             ExprKind::Method(object, name, args) => self.method(expr, object, name, args),
             ExprKind::And(left, right) => {
-                let (left, right) = (self.expr(left), self.expr(right));
+                let (left, right) = (self.expr(left), self.perhaps(right));
                 emit::binary(BinaryOperator::And, left, right)
             }
             ExprKind::Or(left, right) => {
-                let (left, right) = (self.expr(left), self.expr(right));
+                let (left, right) = (self.expr(left), self.perhaps(right));
                 emit::binary(BinaryOperator::Or, left, right)
             }
             ExprKind::Unary(operator, operand) => self.unary(expr, *operator, operand),
             ExprKind::Binary(operator, left, right) => self.binary(expr, *operator, left, right),
             ExprKind::Table(fields) => self.table(expr, fields),
         }
+    }
+
+    /// An expression that may not be evaluated: what it proves does not hold behind it.
+    fn perhaps(&mut self, expr: &Expr) -> Code {
+        let proved = self.types.proved();
+        let code = self.expr(expr);
+        self.types.forget(proved);
+        code
     }
 
     fn index(&mut self, expr: &Expr, base: &Expr, key: &Expr) -> Code {
@@ -263,9 +297,18 @@ impl Lowering<'_> {
         let numbers = left_kinds.is(Kinds::NUMBER) && right_kinds.is(Kinds::NUMBER);
         let strings = left_kinds.is(Kinds::STRING) && right_kinds.is(Kinds::STRING);
         let (is_left_simple, is_right_simple) = (self.is_simple(left), self.is_simple(right));
+        let may_be_nil = left_kinds.is(Kinds::MAYBE_NUMBER) && right_kinds.is(Kinds::MAYBE_NUMBER);
+        if may_be_nil
+            && !numbers
+            && is_left_simple
+            && is_right_simple
+            && let Some(code) = self.numbers_or_error(expr, operator, left, right)
+        {
+            return code;
+        }
         let names = vec![self.label(left), self.label(right)];
         // A numeral on the left is a constant of 5.1's only after what is on the right.
-        let (left, right) = if matches!(left.kind, ExprKind::Number(_)) {
+        let (left, right) = if left.folded().is_some() {
             let right = self.expr(right);
             (self.expr(left), right)
         } else {
@@ -303,6 +346,49 @@ impl Lowering<'_> {
             _ => {}
         }
         self.helper(helper_of(operator), expr.line, names, vec![left, right])
+    }
+
+    /// An operator between numbers, one of which may be missing: then our function is called, which
+    /// raises the error. None where the VM has no such operator.
+    fn numbers_or_error(
+        &mut self,
+        expr: &Expr,
+        operator: Binary,
+        left: &Expr,
+        right: &Expr,
+    ) -> Option<Code> {
+        let (native, is_turned) = match operator {
+            Binary::Add => (BinaryOperator::Add, false),
+            Binary::Sub => (BinaryOperator::Sub, false),
+            Binary::Mul => (BinaryOperator::Mul, false),
+            Binary::Div => (BinaryOperator::Div, false),
+            Binary::Pow => (BinaryOperator::Pow, false),
+            Binary::Less => (BinaryOperator::LessThan, false),
+            Binary::AtMost => (BinaryOperator::LessEqual, false),
+            Binary::Greater => (BinaryOperator::LessThan, true),
+            Binary::AtLeast => (BinaryOperator::LessEqual, true),
+            _ => return None,
+        };
+        let operands = if is_turned {
+            [right, left]
+        } else {
+            [left, right]
+        };
+        let [first, second] = operands.map(|operand| {
+            let code = self.expr(operand);
+            if self.kinds(operand).is(Kinds::NUMBER) {
+                return code;
+            }
+            let args = vec![self.expr(left), self.expr(right)];
+            let names = vec![self.label(left), self.label(right)];
+            let error = self.helper(helper_of(operator), expr.line, names, args);
+            emit::binary(BinaryOperator::Or, code, error)
+        });
+        for operand in operands {
+            let depth = self.depth();
+            self.types.prove_number(operand, self.vars, depth);
+        }
+        Some(emit::binary(native, first, second))
     }
 
     /// A whole chain of `..`, which groups to the right.

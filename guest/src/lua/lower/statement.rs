@@ -97,6 +97,8 @@ impl Lowering<'_> {
                 }
                 return;
             }
+            // A call that nothing is left of.
+            StatementKind::Call(call) if self.known(call).is_some() => return,
             StatementKind::Call(call) => {
                 let call = self.expr(call);
                 emit::call_statement(call)
@@ -280,10 +282,16 @@ impl Lowering<'_> {
         &mut self,
         condition: &Expr,
         may_be_marked: bool,
+        is_first: bool,
     ) -> (Code, Vec<Line>, LineNumber) {
         let before = self.begin(condition.line);
         self.current.tainted = !may_be_marked;
+        // Only the first of several conditions is evaluated for sure.
+        let proved = self.types.proved();
         let code = self.expr(condition);
+        if !is_first {
+            self.types.forget(proved);
+        }
         let mut prelude = Vec::new();
         self.mark(&mut prelude);
         let here = self.here();
@@ -301,7 +309,7 @@ impl Lowering<'_> {
         let Some(((condition, body), rest)) = arms.split_first() else {
             return VmStatement::Do(emit::block(Vec::new(), self.here()));
         };
-        let (code, mut prelude, _) = self.condition(condition, true);
+        let (code, mut prelude, _) = self.condition(condition, true, depth == 0);
         if depth == 0 {
             let functions = self.depth();
             self.types.prove(condition, self.vars, functions);
@@ -315,7 +323,7 @@ impl Lowering<'_> {
         };
         for (index, (condition, body)) in rest.iter().enumerate() {
             let may_nest = depth < DEEPEST_BRANCH;
-            let (code, prelude, here) = self.condition(condition, may_nest);
+            let (code, prelude, here) = self.condition(condition, may_nest, false);
             if prelude.is_empty() {
                 let body = self.block(body);
                 statement.else_if_parts.push((code, body));
@@ -348,7 +356,7 @@ impl Lowering<'_> {
     }
 
     fn while_loop(&mut self, condition: &Expr, body: &Block) -> VmStatement<Text> {
-        let (code, mut lines, here) = self.condition(condition, true);
+        let (code, mut lines, here) = self.condition(condition, true, true);
         if lines.is_empty() {
             return VmStatement::While(WhileStatement {
                 condition: code,
@@ -380,7 +388,7 @@ impl Lowering<'_> {
                 end,
             ));
         }
-        let (code, mut prelude, here) = self.condition(condition, true);
+        let (code, mut prelude, here) = self.condition(condition, true, false);
         block.statements.append(&mut prelude);
         let stop = emit::branch(code, breaking(here), None);
         block.statements.push(emit::line(here, stop));

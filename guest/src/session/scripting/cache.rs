@@ -31,6 +31,8 @@ pub struct Cache {
     /// Scripts of EVAL by when they were last used.
     by_use: BTreeMap<u64, Digest>,
     uses: u64,
+    /// How many declare something.
+    declaring: usize,
     bytes: usize,
     evicted: u64,
 }
@@ -108,9 +110,12 @@ impl Cache {
         self.by_digest.contains_key(digest)
     }
 
-    /// What the script declares, if it is known and declares something.
-    pub fn declared(&self, digest: &Digest) -> Declared {
-        self.by_digest.get(digest)?.declared
+    /// What the script of that digest declares, if it is known and declares something.
+    pub fn declared(&self, digest: &[u8]) -> Declared {
+        if self.declaring == 0 {
+            return None;
+        }
+        self.by_digest.get(&parse_digest(digest)?)?.declared
     }
 
     /// The script, which is used now, and what it declares.
@@ -157,6 +162,7 @@ impl Cache {
         });
         let bytes = text.len() + digest.len();
         self.bytes += bytes;
+        self.declaring += usize::from(declared.is_some());
         let known = Known {
             script,
             declared,
@@ -172,6 +178,7 @@ impl Cache {
             && let Some(known) = self.by_digest.remove(&digest)
         {
             self.bytes -= known.bytes;
+            self.declaring -= usize::from(known.declared.is_some());
             self.evicted += 1;
             machine.unload(known.script);
         }
@@ -183,6 +190,7 @@ impl Cache {
             machine.unload(known.script);
         }
         self.by_use.clear();
+        self.declaring = 0;
         self.bytes = 0;
     }
 }

@@ -24,7 +24,7 @@ pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
 pub(super) fn declared_by(scripts: &super::Scripts, args: Args<'_>, by_digest: bool) -> Declared {
     let text = args.get(1)?;
     if by_digest {
-        return scripts.cache.declared(&parse_digest(text)?);
+        return scripts.cache.declared(text);
     }
     declared(text).ok()?.0
 }
