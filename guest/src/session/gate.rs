@@ -137,7 +137,7 @@ fn submit(
     }
 }
 
-/// Parks a command whose script runs on. What is answered by now is kept until there is the rest.
+/// Parks a command whose script runs on, or that needs the host first. What is answered by now is kept until there is the rest.
 #[cold]
 fn hold(
     server: &mut Server,
@@ -455,7 +455,7 @@ pub enum Done {
     Answered,
     /// It has to wait, and wrote nothing.
     Waits(Box<Wait>),
-    /// A script of it runs on; it is to be run again.
+    /// A script of it runs on, or it needs the host first; it is to be run again.
     RunsOn,
 }
 
