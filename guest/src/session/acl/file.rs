@@ -28,9 +28,11 @@ pub(super) fn read(file: &[u8], name: &[u8], default: PubsubDefault) -> Result<V
         users: Vec::new(),
         errors: Vec::new(),
     };
-    for (index, line) in file.split(|byte| *byte == b'\n').enumerate() {
-        // Redis reads it as C strings.
-        let line = trim(c_text(line), b" \t\r\n");
+    // Redis reads lines as C strings, ends included: behind a NUL, the end of the line is not seen either.
+    let lines = file.split_inclusive(|byte| *byte == b'\n');
+    let seen: Vec<u8> = lines.flat_map(c_text).copied().collect();
+    for (index, line) in seen.split(|byte| *byte == b'\n').enumerate() {
+        let line = trim(line, b" \t\r\n");
         if !line.is_empty() {
             found.add(index + 1, line);
         }
