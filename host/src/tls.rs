@@ -202,7 +202,12 @@ impl Wanted {
             false => Clients::Certified,
         };
         let clients = self.clients.unwrap_or(usual);
+        let names_some = !self.ca_file.is_empty() || !self.ca_folder.is_empty();
         if clients == Clients::Anyone {
+            if names_some {
+                // Nobody will ask for them; that they are there is asked for all the same.
+                self.authorities()?;
+            }
             return Ok(Arc::new(NoClientAuth));
         }
         let roots = Arc::new(self.authorities()?);
