@@ -176,7 +176,9 @@ pub fn run_again(
     }
     if matches!(parked.why, Why::Postponed) {
         // It has not run at all yet.
+        server.late = true;
         run(server, connection, args, wire);
+        server.late = false;
         let Some(client) = server.clients.get_mut(connection) else {
             return true;
         };

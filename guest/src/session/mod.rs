@@ -159,6 +159,8 @@ pub struct Server {
     pub latency: Latency,
     /// `CLIENT PAUSE`, while it lasts.
     pub pause: Option<Pause>,
+    /// The command that runs was put off by a pause.
+    pub late: bool,
     /// Who waits for what.
     pub waiters: Waiters,
     /// Who watches which key.
@@ -251,6 +253,7 @@ impl Server {
             slowlog: SlowLog::default(),
             latency: Latency::default(),
             pause: None,
+            late: false,
             waiters: Waiters::default(),
             watchers: BTreeMap::new(),
             pubsub: PubSub::default(),
