@@ -206,7 +206,7 @@ const SAID: &[(u32, &[&str])] = &[
             "CLIENT UNPAUSE",
             "CLIENT KILL ID whom",
             "CLIENT KILL ID whom SKIPME no",
-            "CLIENT NO-TOUCH ON",
+            // Not NO-TOUCH: whoever is woken by a key then makes Redis 8.0.2 crash.
             "MONITOR",
         ],
     ),
