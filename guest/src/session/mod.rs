@@ -299,7 +299,7 @@ impl Server {
     /// The port that clients connect to: the host's word, since it may have chosen one.
     pub fn port(&self) -> i32 {
         let told = self.fact("tcp_port").and_then(|port| port.parse().ok());
-        told.unwrap_or_else(|| match self.config.port {
+        told.unwrap_or(match self.config.port {
             0 => self.config.tls_port,
             port => port,
         })
