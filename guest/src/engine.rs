@@ -652,6 +652,14 @@ impl Engine {
         if self.server.config.maxmemory_clients != 0 {
             self.server.evict_clients();
         }
+        let cut_off = |connection| {
+            let mut closes = self.server.closes.iter();
+            closes.any(|close| close.connection == connection && !close.flush)
+        };
+        if !self.server.closes.is_empty() {
+            // What they were answered in this step does not go out any more, as on a real server.
+            self.out.sends.retain(|send| !cut_off(send.connection));
+        }
         Effects {
             errand: self.server.errands.asked.take(),
             image: self.server.persistence.image.take(),
