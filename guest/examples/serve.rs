@@ -14,7 +14,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, s
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use petridis_guest::engine::{Batch, Effects, Engine, ImageFile, Options, Transport};
+use petridis_guest::engine::{
+    Batch, Effects, Engine, Errand, ImageFile, Options, Refusal, Transport,
+};
 
 /// How long a write may take before the rest is left to a thread of its own.
 const PATIENCE: Duration = Duration::from_millis(1);
@@ -121,6 +123,7 @@ impl Driver {
 
     fn carry_out(&mut self, mut effects: Effects) {
         loop {
+            let done = effects.errand.map(perform);
             let saved = effects.image.map(|image| (image.number, write(&image)));
             let mut slow = Vec::new();
             for send in &effects.sends {
@@ -143,10 +146,13 @@ impl Driver {
                 std::process::exit(0);
             }
             self.wake_at_us = effects.wake_at_us;
-            if saved.is_none() && slow.is_empty() {
+            if saved.is_none() && done.is_none() && slow.is_empty() {
                 return;
             }
             let mut batch = self.engine.begin(now_us());
+            if let Some(done) = done {
+                batch.done(done);
+            }
             if let Some((number, written)) = saved {
                 batch.saved(number, written);
             }
@@ -243,6 +249,22 @@ fn accept(listener: &TcpListener, events: &Events) {
     }
 }
 
+/// Reads or writes a file; parameters that only a host heeds are taken as they are.
+fn perform(errand: Errand) -> std::result::Result<Vec<u8>, Refusal> {
+    let done = match errand {
+        Errand::Read(path) => fs::read(path),
+        Errand::Write { path, bytes } => fs::write(path, bytes).map(|()| Vec::new()),
+        Errand::Configure(_) => Ok(Vec::new()),
+    };
+    done.map_err(|error| Refusal {
+        about: String::new(),
+        why: match error.kind() {
+            ErrorKind::NotFound => "No such file or directory".to_owned(),
+            _ => error.to_string(),
+        },
+    })
+}
+
 /// Writes an image to its file, as a whole or not at all.
 fn write(image: &ImageFile) -> bool {
     let folder = Path::new(&image.folder);
@@ -280,6 +302,11 @@ fn main() -> Result<()> {
         let name = parameter("dbfilename").unwrap_or_else(|| "dump.rdb".to_owned());
         Path::new(&folder).join(name)
     });
+    let acl_file = parameter("aclfile").map(|name| {
+        let folder = parameter("dir").unwrap_or_default();
+        fs::read(Path::new(&folder).join(name))
+    });
+    let acl_file = acl_file.transpose()?;
     let mut engine = Engine::start(Options {
         now_us: now_us(),
         seed: 7,
@@ -289,6 +316,7 @@ fn main() -> Result<()> {
             ("tcp_port".to_owned(), port.clone()),
             ("process_id".to_owned(), std::process::id().to_string()),
         ],
+        acl_file,
     })
     .map_err(Error::other)?;
     if let Some(file) = file.filter(|file| file.exists()) {

@@ -13,8 +13,8 @@ use crate::engine::{self, Engine};
 wit_bindgen::generate!({ world: "redis", path: "../wit" });
 
 use exports::petridis::engine::server::{
-    Close, Continuation, Control, Delivery, Effects, Event, Guest as ServerGuest, Image, LogLevel,
-    LogLine, Options, Signal, Transport,
+    Close, Continuation, Control, Delivery, Draft, Effects, Errand, Event, Guest as ServerGuest,
+    Image, LogLevel, LogLine, Options, Signal, Transport,
 };
 
 thread_local! {
@@ -43,6 +43,7 @@ impl ServerGuest for Component {
             memory_ceiling: options.memory_ceiling,
             config: options.config,
             facts: options.facts,
+            acl_file: options.acl_file,
         })?;
         ENGINE.set(Some(engine));
         Ok(())
@@ -76,6 +77,10 @@ impl ServerGuest for Component {
                     Event::Controlled(done) => {
                         batch.controlled(done.number, done.connection, &done.reply);
                     }
+                    Event::Done(done) => batch.done(done.map_err(|refusal| engine::Refusal {
+                        about: refusal.about,
+                        why: refusal.why,
+                    })),
                     Event::Signal(signal) => batch.signal(match signal {
                         Signal::Interrupt => engine::Signal::Interrupt,
                         Signal::Terminate => engine::Signal::Terminate,
@@ -117,6 +122,11 @@ impl ServerGuest for Component {
 
 fn translate(effects: engine::Effects) -> Effects {
     Effects {
+        errand: effects.errand.map(|errand| match errand {
+            engine::Errand::Read(path) => Errand::Read(path),
+            engine::Errand::Write { path, bytes } => Errand::Write(Draft { path, bytes }),
+            engine::Errand::Configure(parameters) => Errand::Configure(parameters),
+        }),
         image: effects.image.map(|image| Image {
             number: image.number,
             folder: image.folder,

@@ -11,7 +11,7 @@ use crate::session::{
 };
 
 pub use crate::session::{
-    Close, Control, Delivery, ImageFile, LogLevel, LogLine, Signal, Transport,
+    Close, Control, Delivery, Errand, ImageFile, LogLevel, LogLine, Refusal, Signal, Transport,
 };
 
 /// When replies of one step come to this many bytes, the rest of the input waits for the next step,
@@ -31,6 +31,8 @@ pub struct Options {
     pub config: Vec<(String, String)>,
     /// What only the host knows, by INFO's field name.
     pub facts: Vec<(String, String)>,
+    /// What is in the file that `aclfile` names.
+    pub acl_file: Option<Vec<u8>>,
 }
 
 /// What an engine goes on with in another memory; `wit/engine.wit` explains each field.
@@ -51,6 +53,8 @@ pub struct Continuation {
 /// What to do outside after a step.
 #[derive(Debug, Default)]
 pub struct Effects {
+    /// What to do before anything else; [`Batch::done`] is to be told of it in the next step.
+    pub errand: Option<Errand>,
     /// What to write to a file, before anything is sent; [`Batch::saved`] is to be told of it.
     pub image: Option<ImageFile>,
     /// The bytes of all sends.
@@ -105,9 +109,17 @@ impl Engine {
             config.databases = 1;
         }
         let users: Vec<&str> = users.iter().map(|(_, rules)| rules.as_str()).collect();
-        let acl = Acl::start(&config, &users)?;
+        let acl = match &options.acl_file {
+            Some(_) if !users.is_empty() => {
+                return Err(session::FILE_AND_USERS.to_owned());
+            }
+            Some(file) => Acl::start_with_file(&config, file)?,
+            None => Acl::start(&config, &users)?,
+        };
         let mut engine = Self::with_config(options, config, acl);
-        engine.server.warn_of_disabled_users();
+        if engine.server.config.aclfile.is_empty() {
+            engine.server.warn_of_disabled_users();
+        }
         Ok(engine)
     }
 
@@ -147,6 +159,10 @@ impl Engine {
             self.run_script_on();
             if let Some(number) = self.server.persistence.waited_for() {
                 self.saved(number, true);
+            }
+            if let Some(errand) = self.server.errands.asked.take() {
+                // There is nobody to do it.
+                self.done(errand.done_by_nobody());
             }
             self.wake_up();
             self.run_backlog();
@@ -520,6 +536,15 @@ impl Engine {
         self.run_backlog();
     }
 
+    /// What the command that waits for the host has asked of it is done, or can't be: it goes on.
+    fn done(&mut self, outcome: Result<Vec<u8>, Refusal>) {
+        self.server.errand_done(outcome, &mut self.out);
+        if !self.server.is_paused() {
+            self.resume_replies();
+            self.run_backlog();
+        }
+    }
+
     /// An image of all data, as Redis's own format has it; fails with a sentence where there is not
     /// enough memory for it.
     pub fn save(&mut self) -> Result<Vec<u8>, String> {
@@ -644,7 +669,16 @@ impl Engine {
         if self.server.config.maxmemory_clients != 0 {
             self.server.evict_clients();
         }
+        let cut_off = |connection| {
+            let mut closes = self.server.closes.iter();
+            closes.any(|close| close.connection == connection && !close.flush)
+        };
+        if !self.server.closes.is_empty() {
+            // What they were answered in this step does not go out any more, as on a real server.
+            self.out.sends.retain(|send| !cut_off(send.connection));
+        }
         Effects {
+            errand: self.server.errands.asked.take(),
             image: self.server.persistence.image.take(),
             bytes: self.out.wire.take(),
             sends: std::mem::take(&mut self.out.sends),
@@ -731,6 +765,11 @@ impl Batch<'_> {
     pub fn controlled(&mut self, number: u64, connection: Connection, reply: &[u8]) {
         let Engine { server, out } = &mut *self.engine;
         server.controlled(number, connection, reply, out);
+    }
+
+    /// The errand was done, or could not be.
+    pub fn done(&mut self, outcome: Result<Vec<u8>, Refusal>) {
+        self.engine.done(outcome);
     }
 
     /// The process is asked to end.

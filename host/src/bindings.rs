@@ -9,6 +9,6 @@
 wasmtime::component::bindgen!({ world: "redis", path: "../wit" });
 
 pub use exports::petridis::engine::server::{
-    Close, Continuation, Control, Controlled, Delivery, Effects, Event, Image, LogLevel, LogLine,
-    Opened, Options, Received, Saved, Signal, Transport, Unsent,
+    Close, Continuation, Control, Controlled, Delivery, Draft, Effects, Errand, Event, Image,
+    LogLevel, LogLine, Opened, Options, Received, Refusal, Saved, Signal, Transport, Unsent,
 };

@@ -55,6 +55,7 @@ Parameters of Redis, as redis-server takes them:
       --unixsocket PATH         Listen on a Unix socket too
       --unixsocketperm MODE     Permissions of that socket, octal
       --requirepass PASSWORD    Clients must authenticate
+      --aclfile FILE            Users, for ACL LOAD and ACL SAVE
       --databases N             Number of databases
       --maxclients N            Connections at a time
       --maxmemory SIZE          Evict or refuse beyond this, see --maxmemory-policy
@@ -398,32 +399,11 @@ fn install_log(config: &[Pair]) -> Result<()> {
 
 /// Lets the process have as many connections as `maxclients` says, if the system allows.
 fn raise_file_limit(config: &[Pair]) {
-    #[cfg(unix)]
-    {
-        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-        let clients = last(config, "maxclients").and_then(|value| value.parse::<u64>().ok());
-        // As Redis: some for listening sockets, files and the like.
-        let wanted = clients.unwrap_or(10_000).saturating_add(32);
-        let now = getrlimit(Resource::Nofile);
-        let enough = now.current.is_none_or(|current| current >= wanted);
-        let current = now.maximum.map_or(wanted, |maximum| maximum.min(wanted));
-        if !enough
-            && let Err(error) = setrlimit(
-                Resource::Nofile,
-                Rlimit {
-                    current: Some(current),
-                    maximum: now.maximum,
-                },
-            )
-        {
-            tracing::warn!(
-                "The limit of open files stays at {:?}: {error}",
-                now.current
-            );
-        }
+    let clients = last(config, "maxclients").and_then(|value| value.parse::<u64>().ok());
+    let clients = clients.unwrap_or(10_000);
+    if let Err(most) = petridis::make_room_for(clients) {
+        tracing::warn!("The system lets {most} clients connect at a time, not {clients}");
     }
-    #[cfg(not(unix))]
-    let _ = config;
 }
 
 fn build(flags: &Flags, config: Vec<Pair>) -> petridis::ServerBuilder {
@@ -440,7 +420,7 @@ fn build(flags: &Flags, config: Vec<Pair>) -> petridis::ServerBuilder {
     if let Some(bytes) = flags.memory_limit {
         builder = builder.memory_ceiling(bytes);
     }
-    if let Some(path) = &flags.config {
+    if let Some(path) = flags.config.as_ref().filter(|path| *path != Path::new("-")) {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
         builder = builder.fact("config_file", path.display().to_string());
     }

@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{Instant as TokioInstant, Sleep};
 
-use crate::bindings::{Control, Effects, Event, Image};
+use crate::bindings::{Control, Effects, Errand as Wish, Event, Image, Refusal};
 use crate::clock::{Clock, Timepiece};
 use crate::control::{Answer, Desk};
 use crate::error::Error;
 use crate::files;
 use crate::instance::{Instance, log};
+use crate::listen::Listeners;
 use crate::net::{Batch, Hub};
 
 /// What every client hears when the engine has failed.
@@ -45,6 +46,8 @@ pub(crate) struct Driver {
     errands: Rc<Errands>,
     /// Where clients ask for what only the host can do.
     desk: Desk,
+    /// Where connections come in; None where that is somebody else's affair.
+    listeners: Option<Listeners>,
     /// The batch of the current turn; its buffers and the hub's alternate.
     batch: Batch,
     /// When the engine wants the next turn at the latest.
@@ -86,11 +89,18 @@ impl Driver {
             hub,
             errands,
             desk,
+            listeners: None,
             batch: Batch::default(),
             wake_at_us: None,
             alarm: Alarm::default(),
             is_attentive: false,
         }
+    }
+
+    /// Has it see to where connections come in.
+    pub(crate) fn at(mut self, listeners: Listeners) -> Self {
+        self.listeners = Some(listeners);
+        self
     }
 
     /// Runs until the engine or the hub's owner wants it to end.
@@ -196,6 +206,18 @@ impl Driver {
     fn turn(&mut self) -> Result<Next, Error> {
         self.run_errands()?;
         self.hub.take(&mut self.batch);
+        loop {
+            let (next, wish) = self.step()?;
+            let Some(wish) = wish else {
+                return Ok(next);
+            };
+            // Nothing else happens before the engine hears of it.
+            let done = self.fulfil(wish);
+            self.batch.events.push(Event::Done(done));
+        }
+    }
+
+    fn step(&mut self) -> Result<(Next, Option<Wish>), Error> {
         let now_us = self.instance.time().now_us();
         match self
             .instance
@@ -203,17 +225,18 @@ impl Driver {
         {
             Ok(mut effects) => {
                 let controls = std::mem::take(&mut effects.controls);
+                let wish = effects.errand.take();
                 let next = self.carry_out(effects, now_us);
                 self.batch.clear();
                 for control in &controls {
                     self.control(control)?;
                 }
-                Ok(next)
+                Ok((next, wish))
             }
             Err(Error::Trapped(_)) => {
                 self.batch.clear();
                 self.begin_anew()?;
-                Ok(Next::Again)
+                Ok((Next::Again, None))
             }
             Err(error) => Err(error),
         }
@@ -249,6 +272,29 @@ impl Driver {
             Next::Again
         } else {
             Next::Wait
+        }
+    }
+
+    /// Does what a command waits for.
+    fn fulfil(&mut self, wish: Wish) -> Result<Vec<u8>, Refusal> {
+        match wish {
+            Wish::Read(path) => files::read(&path),
+            Wish::Write(draft) => files::write_draft(&draft),
+            Wish::Configure(parameters) => {
+                match &mut self.listeners {
+                    Some(listeners) => listeners.configure(&parameters)?,
+                    None => {
+                        // A room has no sockets of its own.
+                        let about = parameters.into_iter().next().map(|(name, _)| name);
+                        return Err(Refusal {
+                            about: about.unwrap_or_default(),
+                            why: String::new(),
+                        });
+                    }
+                }
+                self.instance.heed(parameters);
+                Ok(Vec::new())
+            }
         }
     }
 

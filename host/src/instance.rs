@@ -11,6 +11,7 @@ use wasmtime::Store;
 use crate::bindings::{Continuation, Effects, Event, LogLevel, LogLine, Options, Redis};
 use crate::clock::{Clock, Timepiece};
 use crate::error::Error;
+use crate::files;
 use crate::image;
 use crate::memory::{self, Memory, Still};
 use crate::reply::Reply;
@@ -62,6 +63,9 @@ pub(crate) struct Setup {
     pub(crate) memory_ceiling: u64,
     pub(crate) config: Vec<(String, String)>,
     pub(crate) facts: Vec<(String, String)>,
+    /// Parameters that the host has come to heed since the start: where it listens now does not change
+    /// with the engine's memory.
+    pub(crate) heeded: Vec<(String, String)>,
     /// Data to begin with.
     pub(crate) image: Option<Arc<[u8]>>,
     /// Requests to begin with.
@@ -80,6 +84,7 @@ impl Default for Setup {
             memory_ceiling: DEFAULT_MEMORY_CEILING,
             config: Vec::new(),
             facts: Vec::new(),
+            heeded: Vec::new(),
             image: None,
             commands: None,
             per_user: None,
@@ -290,6 +295,19 @@ impl Instance {
         })
     }
 
+    /// The host heeds these parameters from now on, whatever becomes of the engine.
+    pub(crate) fn heed(&mut self, parameters: Vec<(String, String)>) {
+        let setup = &mut self.setup;
+        for (name, value) in parameters {
+            setup.heeded.retain(|(known, _)| *known != name);
+            if name == "port" {
+                setup.facts.retain(|(fact, _)| fact != "tcp_port");
+                setup.facts.push(("tcp_port".to_owned(), value.clone()));
+            }
+            setup.heeded.push((name, value));
+        }
+    }
+
     /// Puts a clean engine in place of one that failed; does nothing if there is one.
     pub(crate) fn revive(&mut self) -> Result<(), Error> {
         self.revive_at(self.time.now_us())
@@ -302,12 +320,22 @@ impl Instance {
         self.live = Some(self.inhabit(&image::shared()?.initial)?);
         self.told_us = now_us;
         let setup = &self.setup;
+        let config = [&setup.config[..], &setup.heeded].concat();
+        let acl_file = files::users(&config).map(|(name, read)| {
+            read.map_err(|refusal| {
+                let why = refusal.why;
+                Error::Config(format!("Error loading ACLs, opening file '{name}': {why}"))
+            })
+        });
+        let acl_file = acl_file.transpose().inspect_err(|_| self.live = None)?;
+        let setup = &self.setup;
         let options = Options {
             now_us,
             seed: self.seed,
             memory_ceiling: setup.memory_ceiling,
-            config: setup.config.clone(),
+            config,
             facts: setup.facts.clone(),
+            acl_file,
         };
         let started = self.call(|live| {
             live.redis
@@ -395,7 +423,7 @@ impl Instance {
             now_us: now_us.unwrap_or(snapshot.now_us()),
             seed: None,
             conversations,
-            config: Vec::new(),
+            config: self.setup.heeded.clone(),
             facts: self.setup.facts.clone(),
         };
         self.setup.memory_ceiling = snapshot.memory_ceiling();

@@ -28,13 +28,15 @@
 //! `engine`.
 //!
 //! Layers, each knowing only those before it: `tuning`, `sandbox`, `bindings`, `image` →
-//! `clock`, `instance`, `files` → `socket`, `net`, `tls` → `driver` → `park`, `server` → `blocking`. The program's `conf`, `log` and
+//! `clock`, `files`, `instance` → `socket`, `net`, `ciphers`, `tls`, `descriptors` → `listen` → `driver` → `park`, `server` → `blocking`. The program's `conf`, `log` and
 //! `cli` use what is public here.
 
 mod bindings;
 pub mod blocking;
+mod ciphers;
 mod clock;
 mod control;
+mod descriptors;
 mod dish;
 mod driver;
 mod error;
@@ -42,6 +44,7 @@ mod files;
 mod image;
 mod inspect;
 mod instance;
+mod listen;
 mod memory;
 mod net;
 mod park;
@@ -55,6 +58,8 @@ mod tls;
 mod tuning;
 
 pub use clock::{Clock, ManualClock, ScaledClock};
+#[doc(hidden)]
+pub use descriptors::make_room_for;
 pub use error::Error;
 pub use image::component;
 pub use inspect::{Database, Diff, LoggedCommand};

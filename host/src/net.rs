@@ -11,7 +11,7 @@
 //! the connection's task.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
@@ -24,11 +24,12 @@ use slab::Slab;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
+use tokio::task::AbortHandle;
 use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 
 use crate::bindings::{Controlled, Delivery, Event, Opened, Received, Saved, Signal, Unsent};
-use crate::socket::{Arrival, Listener, Peer, Reader, Writer, shake_hands};
+use crate::socket::{Arrival, Door, Peer, Reader, Writer, shake_hands};
 
 /// Bytes of input after which the engine is told before anything else is read. Not more, so that
 /// peers work on their replies while the next ones are read: at pipeline 16 that is a tenth to a fifth
@@ -57,6 +58,9 @@ const SMALL_PIECE: usize = 32 << 10;
 /// How long a connection that is to be closed may take to accept what waits for it.
 const LINGER: Duration = Duration::from_secs(10);
 
+/// Peers with whom keys are being agreed on at a time.
+const MOST_STRANGERS: usize = 1024;
+
 /// How long to wait before accepting again when the process has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -81,6 +85,9 @@ pub(crate) struct Hub {
     leader: OnceCell<Leader>,
     /// Told when the last connection is gone.
     deserted: Notify,
+    /// Handshakes under way, in the order they began, and how many ever began.
+    strangers: RefCell<BTreeMap<u64, AbortHandle>>,
+    met: Cell<u64>,
 }
 
 /// Decides where a connection is admitted.
@@ -309,6 +316,30 @@ impl Hub {
     pub(crate) fn set_keepalive(&self, seconds: u64) {
         let silence = (seconds > 0).then(|| Duration::from_secs(seconds));
         self.keepalive.set(silence);
+    }
+
+    /// Admits a peer once keys are agreed on; others are served meanwhile. If very many take their time
+    /// about it, whoever has taken longest has to go.
+    fn meet(self: &Rc<Self>, stream: TcpStream, acceptor: TlsAcceptor) {
+        let number = self.met.get();
+        self.met.set(number + 1);
+        let hub = self.clone();
+        let task = tokio::task::spawn_local(async move {
+            let peer = shake_hands(stream, acceptor).await;
+            let mut strangers = hub.strangers.borrow_mut();
+            strangers.remove(&number);
+            drop(strangers);
+            if let Some(peer) = peer {
+                hub.receive(peer);
+            }
+        });
+        let mut strangers = self.strangers.borrow_mut();
+        if strangers.len() >= MOST_STRANGERS
+            && let Some((_, longest)) = strangers.pop_first()
+        {
+            longest.abort();
+        }
+        strangers.insert(number, task.abort_handle());
     }
 
     /// Has a connection admitted, here or where it is led.
@@ -659,17 +690,15 @@ async fn converse(hub: Rc<Hub>, connection: Rc<Connection>, mut reader: Reader) 
 }
 
 /// Accepts connections for ever.
-pub(crate) async fn accept(hub: Rc<Hub>, listener: Listener) {
+pub(crate) async fn accept(hub: Rc<Hub>, door: Rc<Door>) {
     let mut failing = false;
     loop {
-        match listener.accept().await {
+        match door.accept().await {
             Ok(arrival) => {
                 failing = false;
                 match arrival {
                     Arrival::Known(peer) => hub.receive(peer),
-                    Arrival::Stranger(stream, acceptor) => {
-                        tokio::task::spawn_local(introduce(hub.clone(), stream, acceptor));
-                    }
+                    Arrival::Stranger(stream, acceptor) => hub.meet(stream, acceptor),
                 }
             }
             Err(error) if is_the_peers_fault(&error) => {}
@@ -682,13 +711,6 @@ pub(crate) async fn accept(hub: Rc<Hub>, listener: Listener) {
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
-    }
-}
-
-/// Admits a peer once keys are agreed on; others are served meanwhile.
-async fn introduce(hub: Rc<Hub>, stream: TcpStream, acceptor: TlsAcceptor) {
-    if let Some(peer) = shake_hands(stream, acceptor).await {
-        hub.receive(peer);
     }
 }
 

@@ -1,19 +1,16 @@
 //! A server: one engine, its sockets, and the thread they live on.
 //!
-//! Owns the thread, the listening sockets and what redis.conf says about them. Knows nothing of
-//! command lines and of what parameters mean to the engine.
+//! Owns the thread and what the public API shows of it. Knows nothing of command lines and of what
+//! parameters mean to the engine; where it listens is `listen`'s.
 
 use std::any::Any;
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::TcpListener;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -23,11 +20,11 @@ use crate::control::{Desk, Starting};
 use crate::driver::{Driver, Errand, Errands};
 use crate::error::Error;
 use crate::instance::{Instance, Setup};
-use crate::net::{self, Hub};
+use crate::listen::Listeners;
+use crate::net::Hub;
 use crate::park;
 use crate::rooms::{PerUser, Rooms};
 use crate::snapshot::Snapshot;
-use crate::socket::Listener;
 use crate::tls;
 
 /// How long dropping a server waits for its thread. It ends at once unless the engine is busy.
@@ -410,7 +407,7 @@ async fn serve(
 ) -> Result<(), Error> {
     let hub = Rc::new(Hub::default());
     let errands = Rc::new(Errands::default());
-    let (driver, bound, _socket_file) = match open(setup, &hub, &errands) {
+    let (driver, bound) = match open(setup, &hub, &errands) {
         Ok(opened) => opened,
         Err(error) => return refuse(ready, error),
     };
@@ -450,68 +447,37 @@ async fn run_errands(
 }
 
 /// Opens the sockets, starts the engine and begins to accept.
-fn open(
-    mut setup: Setup,
-    hub: &Rc<Hub>,
-    errands: &Rc<Errands>,
-) -> Result<(Driver, Bound, Option<SocketFile>), Error> {
-    let wanted = Wanted::from(&setup.config)?;
-    let tls = tls::prepare(&mut setup.config)?;
-    // As on a real server: port 0 beside a port for TLS means that there is nothing without.
-    let only_tls = wanted.port == 0 && tls.as_ref().is_some_and(|tls| tls.port != 0);
-    let (addresses, mut listeners) = match only_tls {
-        true => (Vec::new(), Vec::new()),
-        false => listen_tcp(&wanted, wanted.port, Listener::Tcp)?,
-    };
-    let (mut tls_addresses, mut certificate) = (Vec::new(), None);
-    if let Some(tls) = tls {
-        let listen = |listener| Listener::Tls(listener, tls.acceptor.clone());
-        let (opened, more) = listen_tcp(&wanted, tls.port, listen)?;
-        listeners.extend(more);
-        (tls_addresses, certificate) = (opened, tls.certificate);
-    }
+fn open(mut setup: Setup, hub: &Rc<Hub>, errands: &Rc<Errands>) -> Result<(Driver, Bound), Error> {
+    let mut listeners = Listeners::open(&mut setup.config, hub)?;
+    let [addresses, tls_addresses] = listeners.addresses();
     let port = addresses.first().map_or(0, SocketAddr::port);
     let tls_port = tls_addresses.first().map_or(0, SocketAddr::port);
-    let (unix, socket_file) = listen_unix(&wanted)?;
-
     if setup.origin.is_none() && !setup.config.iter().any(|(name, _)| name == "save") {
         // What lives for a test leaves no file behind that nobody asked for.
         setup.config.push(("save".to_owned(), String::new()));
     }
-    let mut tell = |name: &str, value: String| setup.config.push((name.to_owned(), value));
-    tell("port", port.to_string());
-    tell("tls-port", tls_port.to_string());
-    tell("bind", wanted.bind.join(" "));
-    if let Some(path) = &wanted.unix_socket {
-        tell("unixsocket", path.display().to_string());
-    }
+    setup.config.extend(listeners.told());
     // What the caller said of the process wins.
-    let mut facts = facts(if only_tls { tls_port } else { port });
+    let mut facts = facts(if port == 0 { tls_port } else { port });
     facts.append(&mut setup.facts);
     setup.facts = facts;
 
-    hub.set_keepalive(wanted.keepalive_s);
     let started_with = setup.clone();
     let mut instance = Instance::with(setup)?;
     if let Some(how) = started_with.per_user {
         Rooms::new(how, &mut instance, &started_with, fork)?.open(hub);
     }
-    for listener in listeners.into_iter().chain(unix) {
-        tokio::task::spawn_local(net::accept(hub.clone(), listener));
-    }
+    listeners.accept();
     let bound = Bound {
         addresses,
         tls_addresses,
-        certificate,
-        unix_socket: wanted.unix_socket,
+        certificate: listeners.certificate(),
+        unix_socket: listeners.unix_socket(),
         seed: instance.seed(),
         clock: instance.clock().clone(),
     };
-    Ok((
-        Driver::new(instance, hub.clone(), errands.clone(), Desk::new(fork)),
-        bound,
-        socket_file,
-    ))
+    let driver = Driver::new(instance, hub.clone(), errands.clone(), Desk::new(fork));
+    Ok((driver.at(listeners), bound))
 }
 
 /// Starts a server that somebody asked for with `PETRIDIS FORK`.
@@ -554,250 +520,12 @@ fn facts(port: u16) -> Vec<(String, String)> {
     .to_vec()
 }
 
-/// What redis.conf says about sockets.
-#[derive(Debug, PartialEq)]
-struct Wanted {
-    port: u16,
-    bind: Vec<String>,
-    unix_socket: Option<PathBuf>,
-    unix_socket_mode: Option<u32>,
-    backlog: i32,
-    keepalive_s: u64,
-}
-
-impl Wanted {
-    fn from(config: &[(String, String)]) -> Result<Self, Error> {
-        let mut wanted = Self {
-            port: 0,
-            bind: vec!["127.0.0.1".to_owned()],
-            unix_socket: None,
-            unix_socket_mode: None,
-            backlog: 511,
-            keepalive_s: 300,
-        };
-        for (name, value) in config {
-            match name.to_ascii_lowercase().as_str() {
-                "port" => wanted.port = number(name, value)?,
-                "bind" => {
-                    wanted.bind = value.split_whitespace().map(str::to_owned).collect();
-                    if wanted.bind.is_empty() {
-                        return Err(refused(name, value, "it needs at least one address"));
-                    }
-                }
-                "unixsocket" => {
-                    wanted.unix_socket = (!value.is_empty()).then(|| PathBuf::from(value));
-                }
-                "unixsocketperm" => {
-                    let mode = u32::from_str_radix(value, 8)
-                        .ok()
-                        .filter(|mode| *mode <= 0o777);
-                    let mode =
-                        mode.ok_or_else(|| refused(name, value, "it is octal, at most 777"))?;
-                    wanted.unix_socket_mode = (mode != 0).then_some(mode);
-                }
-                "tcp-backlog" => wanted.backlog = number(name, value)?,
-                "tcp-keepalive" => wanted.keepalive_s = number::<u32>(name, value)?.into(),
-                _ => {}
-            }
-        }
-        Ok(wanted)
-    }
-}
-
-fn number<N: std::str::FromStr>(name: &str, value: &str) -> Result<N, Error> {
-    value
-        .parse()
-        .map_err(|_| refused(name, value, "it must be a number in range"))
-}
-
-fn refused(name: &str, value: &str, why: &str) -> Error {
-    Error::Config(format!("'{name} {value}': {why}"))
-}
-
-/// Opens a socket for every address; a free port is chosen once and taken for all.
-fn listen_tcp(
-    wanted: &Wanted,
-    mut port: u16,
-    listener: impl Fn(TcpListener) -> Listener,
-) -> Result<(Vec<SocketAddr>, Vec<Listener>), Error> {
-    let (mut addresses, mut listeners) = (Vec::new(), Vec::new());
-    for address in &wanted.bind {
-        // As Redis has it: `-` before an address that may be missing on this machine.
-        let (host, optional) = match address.strip_prefix('-') {
-            Some(host) => (host, true),
-            None => (address.as_str(), false),
-        };
-        let host = match host {
-            "*" => "0.0.0.0",
-            "::*" => "::",
-            host => host,
-        };
-        match listen_on(host, port, wanted.backlog) {
-            Ok((address, socket)) => {
-                port = address.port();
-                addresses.push(address);
-                listeners.push(listener(socket));
-            }
-            Err(error) if optional && is_missing(&error) => {
-                tracing::info!("Not listening on {host}: {error}");
-            }
-            Err(reason) => {
-                return Err(Error::Listen {
-                    address: format!("{host}:{port}"),
-                    reason,
-                });
-            }
-        }
-    }
-    if listeners.is_empty() {
-        let bind = wanted.bind.join(" ");
-        return Err(refused(
-            "bind",
-            &bind,
-            "this machine has none of the addresses",
-        ));
-    }
-    Ok((addresses, listeners))
-}
-
-fn is_missing(error: &io::Error) -> bool {
-    use io::ErrorKind::{AddrNotAvailable, NotFound, Unsupported};
-    matches!(error.kind(), AddrNotAvailable | NotFound | Unsupported)
-}
-
-fn listen_on(host: &str, port: u16, backlog: i32) -> io::Result<(SocketAddr, TcpListener)> {
-    let address = (host, port)
-        .to_socket_addrs()?
-        .next()
-        .ok_or(io::ErrorKind::NotFound)?;
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
-    // On Windows it would let two servers share a port.
-    #[cfg(unix)]
-    socket.set_reuse_address(true)?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    pace_for_loopback(&socket, address.ip());
-    socket.listen(backlog)?;
-    let listener = TcpListener::from_std(socket.into())?;
-    Ok((listener.local_addr()?, listener))
-}
-
-/// Between two ends of one machine there is no congestion: what a system may have chosen for the
-/// internet (BBR, with its timers) costs a twentieth of the server's time at pipeline 16. Connections
-/// have what their listener has.
-fn pace_for_loopback(socket: &Socket, address: IpAddr) {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    if address.is_loopback()
-        && let Err(error) = socket.set_tcp_congestion(b"reno")
-    {
-        tracing::debug!("Setting TCP_CONGESTION: {error}");
-    }
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    let _ = (socket, address);
-}
-
-/// The file of a Unix socket; it goes when the server goes.
-struct SocketFile(PathBuf);
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        // Someone else may have taken it away.
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
-#[cfg(unix)]
-fn listen_unix(wanted: &Wanted) -> Result<(Option<Listener>, Option<SocketFile>), Error> {
-    let Some(path) = &wanted.unix_socket else {
-        return Ok((None, None));
-    };
-    let open = || -> io::Result<Listener> {
-        clear_way(path)?;
-        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-        socket.set_nonblocking(true)?;
-        socket.bind(&socket2::SockAddr::unix(path)?)?;
-        if let Some(mode) = wanted.unix_socket_mode {
-            use std::os::unix::fs::PermissionsExt;
-            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
-        }
-        socket.listen(wanted.backlog)?;
-        let listener = tokio::net::UnixListener::from_std(socket.into())?;
-        Ok(Listener::Unix(listener, path.display().to_string()))
-    };
-    let listener = open().map_err(|reason| Error::Listen {
-        address: path.display().to_string(),
-        reason,
-    })?;
-    Ok((Some(listener), Some(SocketFile(path.clone()))))
-}
-
-/// Removes a socket that a server left behind, but neither one in use nor any other file.
-#[cfg(unix)]
-fn clear_way(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::FileTypeExt;
-    match std::fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-        Ok(found) if !found.file_type().is_socket() => Err(io::ErrorKind::AlreadyExists.into()),
-        Ok(_) => match std::os::unix::net::UnixStream::connect(path) {
-            Ok(_) => Err(io::ErrorKind::AddrInUse.into()),
-            Err(_) => std::fs::remove_file(path),
-        },
-    }
-}
-
-#[cfg(not(unix))]
-fn listen_unix(wanted: &Wanted) -> Result<(Option<Listener>, Option<SocketFile>), Error> {
-    match &wanted.unix_socket {
-        None => Ok((None, None)),
-        Some(path) => Err(Error::Listen {
-            address: path.display().to_string(),
-            reason: io::ErrorKind::Unsupported.into(),
-        }),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io;
     use std::net::TcpStream;
 
     use super::*;
-
-    fn wanted(config: &[(&str, &str)]) -> Result<Wanted, String> {
-        let config: Vec<_> = config
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
-        Wanted::from(&config).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn the_last_word_on_a_socket_counts() {
-        let got = wanted(&[
-            ("port", "7000"),
-            ("Port", "7001"),
-            ("bind", "127.0.0.1 -::1"),
-        ]);
-        let got = got.expect("in range");
-        assert_eq!(got.port, 7001);
-        assert_eq!(got.bind, ["127.0.0.1", "-::1"]);
-        assert_eq!(got.keepalive_s, 300);
-    }
-
-    #[test]
-    fn what_is_out_of_range_is_said() {
-        for (name, value) in [("port", "70000"), ("bind", ""), ("unixsocketperm", "999")] {
-            let error = wanted(&[(name, value)]).expect_err(name);
-            assert!(error.contains(name), "{error}");
-        }
-    }
 
     fn ping(mut connection: impl io::Read + io::Write) -> io::Result<()> {
         connection.write_all(b"PING\r\n")?;

@@ -3,10 +3,11 @@
 //! Owns what differs between them. Knows nothing of connections as the engine sees them.
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
@@ -22,10 +23,13 @@ use crate::bindings::Transport;
 /// How long a peer may take to agree on keys.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 
+/// How connections are secured from now on.
+pub(crate) type Keys = Rc<RefCell<TlsAcceptor>>;
+
 /// An open listening socket.
 pub(crate) enum Listener {
     Tcp(TcpListener),
-    Tls(TcpListener, TlsAcceptor),
+    Tls(TcpListener, Keys),
     #[cfg(unix)]
     Unix(UnixListener, String),
 }
@@ -46,17 +50,42 @@ pub(crate) enum Arrival {
 }
 
 impl Listener {
-    pub(crate) async fn accept(&self) -> io::Result<Arrival> {
-        Ok(match self {
-            Self::Tcp(listener) => Arrival::Known(Peer::Tcp(listener.accept().await?.0)),
-            Self::Tls(listener, acceptor) => {
-                Arrival::Stranger(listener.accept().await?.0, acceptor.clone())
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Arrival>> {
+        Poll::Ready(Ok(match self {
+            Self::Tcp(listener) => Arrival::Known(Peer::Tcp(ready!(listener.poll_accept(cx))?.0)),
+            Self::Tls(listener, keys) => {
+                let (stream, _) = ready!(listener.poll_accept(cx))?;
+                Arrival::Stranger(stream, keys.borrow().clone())
             }
             #[cfg(unix)]
             Self::Unix(listener, path) => {
-                Arrival::Known(Peer::Unix(listener.accept().await?.0, path.clone()))
+                let (stream, _) = ready!(listener.poll_accept(cx))?;
+                Arrival::Known(Peer::Unix(stream, path.clone()))
             }
+        }))
+    }
+}
+
+/// A listening socket that can be closed at any time, also while somebody waits at it.
+pub(crate) struct Door(RefCell<Option<Listener>>);
+
+impl Door {
+    pub(crate) fn new(listener: Listener) -> Rc<Self> {
+        Rc::new(Self(RefCell::new(Some(listener))))
+    }
+
+    /// Closes it at once: another one may be opened in its place.
+    pub(crate) fn close(&self) {
+        self.0.take();
+    }
+
+    /// The next peer; waits for ever once it is closed.
+    pub(crate) async fn accept(&self) -> io::Result<Arrival> {
+        poll_fn(|cx| match &*self.0.borrow() {
+            Some(listener) => listener.poll_accept(cx),
+            None => Poll::Pending,
         })
+        .await
     }
 }
 

@@ -18,6 +18,7 @@ use tokio_rustls::rustls::server::{
 };
 use tokio_rustls::rustls::{self, RootCertStore, ServerConfig, SupportedProtocolVersion, version};
 
+use crate::ciphers;
 use crate::error::Error;
 
 /// Parameters that are this server's own, `yes` or `no`: a pair is made; any free port is taken where
@@ -37,9 +38,29 @@ pub(crate) struct Tls {
     /// The port to listen on; 0 for any free one.
     pub(crate) port: u16,
     pub(crate) acceptor: TlsAcceptor,
-    /// The certificate in PEM form, if it was made here: who is to trust the server needs it.
-    pub(crate) certificate: Option<String>,
+    /// The certificate, if it was made here.
+    pub(crate) made: Option<Made>,
 }
+
+/// A certificate that was made here, and its key.
+pub(crate) struct Made {
+    certificate: CertificateDer<'static>,
+    key: PrivatePkcs8KeyDer<'static>,
+    /// In PEM form: who is to trust the server needs it.
+    pub(crate) text: String,
+    /// `tls-cert-file` when it was made: another one would mean another certificate.
+    file: String,
+}
+
+impl Made {
+    fn pair(&self) -> Pairing {
+        let key = self.key.clone_key();
+        (vec![self.certificate.clone()], key.into())
+    }
+}
+
+/// A certificate with those that vouch for it, and its key.
+type Pairing = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 /// What the parameters say, files not yet read.
 #[derive(Debug, Default, PartialEq)]
@@ -53,6 +74,10 @@ struct Wanted {
     ca_folder: String,
     clients: Option<Clients>,
     protocols: String,
+    /// Suites up to TLS 1.2, and those of TLS 1.3, as OpenSSL writes them.
+    ciphers: String,
+    suites: String,
+    prefers_own_order: bool,
     /// How many sessions are remembered; None for the usual number.
     sessions: Option<usize>,
     forgets_sessions: bool,
@@ -80,7 +105,30 @@ pub(crate) fn prepare(config: &mut Vec<Pair>) -> Result<Option<Tls>, Error> {
     if wanted.self_signed && wanted.clients.is_none() {
         config.push(("tls-auth-clients".to_owned(), "no".to_owned()));
     }
-    wanted.open().map(Some)
+    let made = wanted.self_signed.then(|| wanted.make_pair()).transpose()?;
+    let pair = match &made {
+        Some(made) => made.pair(),
+        None => wanted.read_pair()?,
+    };
+    let acceptor = wanted.acceptor(pair)?;
+    let port = wanted.port;
+    Ok(Some(Tls {
+        port,
+        acceptor,
+        made,
+    }))
+}
+
+/// How connections are secured from now on, files read anew. A certificate that was made stays unless
+/// files are named.
+pub(crate) fn renew(config: &[Pair], made: Option<&Made>) -> Result<TlsAcceptor, Error> {
+    let wanted = Wanted::from(config)?;
+    let made = made.filter(|made| made.file == wanted.certificate_file);
+    let pair = match made {
+        Some(made) => made.pair(),
+        None => wanted.read_pair()?,
+    };
+    wanted.acceptor(pair)
 }
 
 impl Wanted {
@@ -110,6 +158,9 @@ impl Wanted {
                     });
                 }
                 "tls-protocols" => wanted.protocols.clone_from(value),
+                "tls-ciphers" => wanted.ciphers.clone_from(value),
+                "tls-ciphersuites" => wanted.suites.clone_from(value),
+                "tls-prefer-server-ciphers" => wanted.prefers_own_order = yes(value) == Some(true),
                 "tls-session-caching" => wanted.forgets_sessions = yes(value) == Some(false),
                 "tls-session-cache-size" => wanted.sessions = value.parse().ok(),
                 "bind" => wanted.bind.clone_from(value),
@@ -119,15 +170,11 @@ impl Wanted {
         Ok(wanted)
     }
 
-    fn open(&self) -> Result<Tls, Error> {
-        let provider = Arc::new(ring::default_provider());
-        let (chain, key, certificate) = if self.self_signed {
-            let (certificate, key, text) = self.make_pair()?;
-            (vec![certificate], key, Some(text))
-        } else {
-            let (chain, key) = self.read_pair()?;
-            (chain, key, None)
-        };
+    fn acceptor(&self, (chain, key): Pairing) -> Result<TlsAcceptor, Error> {
+        let mut provider = ring::default_provider();
+        ciphers::choose(&mut provider.cipher_suites, &self.ciphers, &self.suites)
+            .map_err(Error::Config)?;
+        let provider = Arc::new(provider);
         let verifier = self.verifier(&provider)?;
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&self.versions()?)
@@ -142,11 +189,8 @@ impl Wanted {
             let remembered = self.sessions.unwrap_or(REMEMBERED_SESSIONS);
             config.session_storage = ServerSessionMemoryCache::new(remembered);
         }
-        Ok(Tls {
-            port: self.port,
-            acceptor: Arc::new(config).into(),
-            certificate,
-        })
+        config.ignore_client_order = self.prefers_own_order;
+        Ok(Arc::new(config).into())
     }
 
     fn verifier(
@@ -158,7 +202,12 @@ impl Wanted {
             false => Clients::Certified,
         };
         let clients = self.clients.unwrap_or(usual);
+        let names_some = !self.ca_file.is_empty() || !self.ca_folder.is_empty();
         if clients == Clients::Anyone {
+            if names_some {
+                // Nobody will ask for them; that they are there is asked for all the same.
+                self.authorities()?;
+            }
             return Ok(Arc::new(NoClientAuth));
         }
         let roots = Arc::new(self.authorities()?);
@@ -209,7 +258,7 @@ impl Wanted {
         Ok(roots)
     }
 
-    fn read_pair(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Error> {
+    fn read_pair(&self) -> Result<Pairing, Error> {
         if self.certificate_file.is_empty() {
             return Err(Error::Config(format!(
                 "tls-port {}: it takes a certificate, tls-cert-file and tls-key-file; or \
@@ -238,9 +287,7 @@ impl Wanted {
     }
 
     /// A certificate for this machine and the addresses to listen on, its key, and its text.
-    fn make_pair(
-        &self,
-    ) -> Result<(CertificateDer<'static>, PrivateKeyDer<'static>, String), Error> {
+    fn make_pair(&self) -> Result<Made, Error> {
         if !self.key_file.is_empty() {
             return Err(Error::Config(format!(
                 "tls-key-file {}: a self-signed certificate comes with a key of its own",
@@ -265,8 +312,12 @@ impl Wanted {
         let (certificate, key) = make()
             .map_err(|error: rcgen::Error| Error::Config(format!("{SELF_SIGNED}: {error}")))?;
         let text = certificate.pem();
-        let key = PrivatePkcs8KeyDer::from(key.serialize_der());
-        Ok((certificate.der().clone(), key.into(), text))
+        Ok(Made {
+            certificate: certificate.der().clone(),
+            key: key.serialize_der().into(),
+            text,
+            file: self.certificate_file.clone(),
+        })
     }
 
     fn versions(&self) -> Result<Vec<&'static SupportedProtocolVersion>, Error> {
@@ -365,7 +416,7 @@ mod tests {
         ];
         let tls = prepared(&[&given[..], &[("tls-auth-clients", "no")]].concat());
         let tls = tls.expect("in order").expect("wanted");
-        assert_eq!((tls.port, tls.certificate), (7000, None));
+        assert!(tls.port == 7000 && tls.made.is_none());
         let error = prepared(&given).err().expect("clients must show one");
         assert!(error.contains("tls-ca-cert-file"), "{error}");
         let with_authority = [&given[..], &[("tls-ca-cert-file", &certificate)]].concat();
@@ -376,8 +427,8 @@ mod tests {
     fn a_pair_is_made_on_request_and_the_engine_hears_what_follows() {
         let mut config = vec![("TLS-self-signed".to_owned(), "yes".to_owned())];
         let tls = prepare(&mut config).expect("in order").expect("wanted");
-        let certificate = tls.certificate.expect("it was made");
-        assert!(certificate.starts_with("-----BEGIN CERTIFICATE-----"));
+        let made = tls.made.expect("it was made");
+        assert!(made.text.starts_with("-----BEGIN CERTIFICATE-----"));
         assert_eq!(config, [("tls-auth-clients".to_owned(), "no".to_owned())]);
     }
 

@@ -11,7 +11,8 @@ use proptest::prelude::*;
 use proptest::test_runner::{TestCaseResult, TestRunner};
 
 use crate::differential::native_now;
-use crate::generate::crowd::{CLIENTS, Crowd, MOMENT, crowd, name};
+use crate::generate::Words;
+use crate::generate::crowd::{CLIENTS, Crowd, ID_OF, MOMENT, crowd, name};
 use crate::play::{Chunk, Patience, Player, encode};
 use crate::real::Real;
 use crate::text;
@@ -19,11 +20,11 @@ use crate::text;
 /// Commands in a script, at most.
 const COMMANDS: usize = 25;
 
-/// Long enough for a command that waits for a moment.
+/// Long enough for a command that waits for a moment, or to empty a small database elsewhere.
 const PASSING: Duration = Duration::from_millis(80);
 
-/// Long enough to empty a small database elsewhere.
-const FLUSHING: Duration = Duration::from_millis(20);
+/// What a client hears that is cut off.
+const CLOSED: &[u8] = b"(closed)";
 
 /// The client whose answers tell that commands were run.
 const WATCH: &str = "watch";
@@ -48,20 +49,22 @@ pub fn run(real: &mut Real, cases: u32) -> Result<(), String> {
 /// `resp3` has a bit for each client that speaks RESP3.
 fn compare(script: &Crowd, resp3: u8, real: &mut Real) -> TestCaseResult {
     let mut native = native_now()?;
-    for player in [&mut native as &mut dyn Player, real] {
+    let mut ids = [const { Vec::new() }; 2];
+    for (player, ids) in [&mut native as &mut dyn Player, real]
+        .into_iter()
+        .zip(&mut ids)
+    {
         catch_up(player)?;
+        ask(player, &["CLIENT", "UNPAUSE"])?;
         ask(player, &["FLUSHALL"])?;
         ask(player, &["CONFIG", "SET", "notify-keyspace-events", "KEA"])?;
         for client in 0..CLIENTS {
-            let protocol = if resp3 & 1 << client == 0 { "2" } else { "3" };
-            player.send(name(client), &encode(&["HELLO", protocol]));
-            catch_up(player)?;
-            drain(player, client);
+            ids.push(greet(player, client, resp3)?);
         }
     }
     for (client, words) in &script.0 {
-        for player in [&mut native as &mut dyn Player, real] {
-            player.send(name(*client), &encode(words));
+        for (player, ids) in [&mut native as &mut dyn Player, real].into_iter().zip(&ids) {
+            player.send(name(*client), &encode(&with_ids(words, ids)));
             catch_up(player)?;
             let waits = |word: &Vec<u8>| word == MOMENT.as_bytes() || word == b"20";
             if words.iter().any(waits) {
@@ -72,14 +75,16 @@ fn compare(script: &Crowd, resp3: u8, real: &mut Real) -> TestCaseResult {
         for listener in 0..CLIENTS {
             let (mut ours, mut theirs) = (drain(&mut native, listener), drain(real, listener));
             if ours != theirs {
-                // The real one empties a database in a thread, and answers when that is done.
+                // The real one empties a database in a thread, and answers when that is done; or a moment
+                // is over there, and not yet here.
                 for player in [&mut native as &mut dyn Player, real] {
-                    player.advance(FLUSHING);
+                    player.advance(PASSING);
                     catch_up(player)?;
                 }
                 ours.extend(drain(&mut native, listener));
                 theirs.extend(drain(real, listener));
             }
+            let (ours, theirs) = (without_times(&ours), without_times(&theirs));
             prop_assert!(
                 ours == theirs,
                 "{}> {}\n to {}, resp3 {resp3:04b}\n real: {}\n ours: {}",
@@ -89,9 +94,77 @@ fn compare(script: &Crowd, resp3: u8, real: &mut Real) -> TestCaseResult {
                 text::quote(&theirs),
                 text::quote(&ours),
             );
+            if ours.ends_with(CLOSED) {
+                // It comes again, as somebody new.
+                for (player, ids) in [&mut native as &mut dyn Player, real]
+                    .into_iter()
+                    .zip(&mut ids)
+                {
+                    player.leave(name(listener));
+                    ids[listener] = greet(player, listener, resp3)?;
+                }
+            }
         }
     }
     Ok(())
+}
+
+/// Has a client come, and returns its id.
+fn greet(player: &mut dyn Player, client: usize, resp3: u8) -> Result<Vec<u8>, TestCaseError> {
+    let protocol = if resp3 & 1 << client == 0 { "2" } else { "3" };
+    player.send(name(client), &encode(&["HELLO", protocol]));
+    catch_up(player)?;
+    drain(player, client);
+    player.send(name(client), &encode(&["CLIENT", "ID"]));
+    catch_up(player)?;
+    let id = drain(player, client);
+    Ok(id.iter().copied().filter(u8::is_ascii_digit).collect())
+}
+
+/// A command with ids in place of what stands for them.
+fn with_ids(words: &Words, ids: &[Vec<u8>]) -> Words {
+    let known = |word: &Vec<u8>| {
+        let client = ID_OF.iter().position(|name| name.as_bytes() == word)?;
+        ids.get(client).cloned()
+    };
+    words
+        .iter()
+        .map(|word| known(word).unwrap_or_else(|| word.clone()))
+        .collect()
+}
+
+/// What a client was sent, without the times and addresses that MONITOR tells, and without what it tells of
+/// the test's own client.
+fn without_times(bytes: &[u8]) -> Vec<u8> {
+    let mut rest = Vec::new();
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let shown = line
+            .strip_prefix(b"+")
+            .filter(|line| line.starts_with(b"1"));
+        let command = shown.and_then(|line| {
+            let open = line.iter().position(|byte| *byte == b'[')?;
+            let close = line.iter().position(|byte| *byte == b']')?;
+            let db = line.get(open + 1..)?.split(|byte| *byte == b' ').next()?;
+            Some((db, line.get(close + 1..)?))
+        });
+        match command {
+            None => rest.extend_from_slice(line),
+            Some((_, b" \"PING\"\r\n")) => {}
+            Some((_, command)) if is_about_a_client(command) => {}
+            Some((db, command)) => {
+                rest.extend_from_slice(b"+[");
+                rest.extend_from_slice(db);
+                rest.extend_from_slice(b"]");
+                rest.extend_from_slice(command);
+            }
+        }
+    }
+    rest
+}
+
+/// True for what MONITOR tells of commands that name ids, or greet.
+fn is_about_a_client(command: &[u8]) -> bool {
+    command.starts_with(b" \"CLIENT\"") || command.starts_with(b" \"HELLO\"")
 }
 
 /// Waits until all that was sent is run, and what came of it is on its way.
@@ -120,7 +193,7 @@ fn drain(player: &mut dyn Player, client: usize) -> Vec<u8> {
             Chunk::Bytes(bytes) => all.extend(bytes),
             Chunk::Silence => return all,
             Chunk::Closed => {
-                all.extend(b"(closed)");
+                all.extend(CLOSED);
                 return all;
             }
         }

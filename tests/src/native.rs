@@ -50,6 +50,7 @@ impl Native {
             memory_ceiling: MEMORY_CEILING,
             config: config.to_vec(),
             facts: Vec::new(),
+            acl_file: None,
         })?;
         Ok(Self {
             engine,
@@ -121,6 +122,13 @@ impl Native {
             return;
         }
         self.wake_at_us = effects.wake_at_us;
+        if let Some(errand) = effects.errand {
+            // Nor any other file.
+            let mut batch = self.engine.begin(self.now_us);
+            batch.done(errand.done_by_nobody());
+            let effects = batch.finish();
+            self.carry_out(effects);
+        }
         if let Some(image) = effects.image {
             // No file: that an image is well is tested where it is made.
             let mut batch = self.engine.begin(self.now_us);

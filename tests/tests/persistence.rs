@@ -24,6 +24,7 @@ impl Server {
             memory_ceiling: 1 << 30,
             config,
             facts: Vec::new(),
+            acl_file: None,
         });
         let mut server = Server {
             engine: engine.expect("parameters in range"),

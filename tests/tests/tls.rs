@@ -227,3 +227,133 @@ fn redis_cli_comes_by_tls() {
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(text.trim(), "OK", "{output:?}");
 }
+
+/// What CONFIG SET says of TLS holds for connections that come from then on.
+#[test]
+fn certificates_and_ports_are_exchanged_while_it_runs() -> RedisResult<()> {
+    let authority = Authority::new();
+    let server = authority.server("no");
+    let mut plain = Client::open(server.url())?.get_connection()?;
+    let set = |plain: &mut redis::Connection, words: &[&str]| -> RedisResult<String> {
+        redis::cmd("CONFIG").arg("SET").arg(words).query(plain)
+    };
+    let early = client(&server, &authority.root, None)?;
+    let mut early = early.get_connection()?;
+
+    let another = Authority::new();
+    let (cert, key) = (another.path("server.crt"), another.path("server.key"));
+    set(&mut plain, &["tls-cert-file", &cert, "tls-key-file", &key])?;
+    assert!(
+        client(&server, &authority.root, None)?
+            .get_connection()
+            .is_err()
+    );
+    let mut late = client(&server, &another.root, None)?.get_connection()?;
+    assert!(late.check_connection() && early.check_connection());
+
+    for words in [
+        ["tls-cert-file", "/no/such/file"],
+        ["tls-key-file", &authority.path("server.key")],
+        ["tls-protocols", "TLSv1.7"],
+        ["tls-ciphersuites", "nonsense"],
+        ["tls-ca-cert-file", "/no/such/file"],
+    ] {
+        let refused = set(&mut plain, &words).expect_err("it can't be heeded");
+        let wanted = format!(
+            "CONFIG SET failed (possibly related to argument '{}') - Unable to update TLS \
+             configuration. Check server logs.",
+            words[0]
+        );
+        assert!(refused.to_string().contains(&wanted), "{refused}");
+    }
+    assert!(
+        client(&server, &another.root, None)?
+            .get_connection()
+            .is_ok()
+    );
+
+    // Clients have to show a certificate now, and no longer.
+    let ca = another.path("ca.crt");
+    set(
+        &mut plain,
+        &["tls-ca-cert-file", &ca, "tls-auth-clients", "yes"],
+    )?;
+    let without = client(&server, &another.root, None)?;
+    let came = without
+        .get_connection()
+        .is_ok_and(|mut one| one.check_connection());
+    assert!(!came);
+    let with = client(&server, &another.root, Some(another.client.clone()))?;
+    assert!(with.get_connection()?.check_connection());
+    set(
+        &mut plain,
+        &["tls-auth-clients", "no", "tls-protocols", "TLSv1.2"],
+    )?;
+    assert!(
+        client(&server, &another.root, None)?
+            .get_connection()
+            .is_ok()
+    );
+
+    let port = server.tls_addr().expect("it listens").port();
+    set(&mut plain, &["tls-port", "0"])?;
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+    // Files are not looked at as long as nobody needs them.
+    set(&mut plain, &["tls-cert-file", "/no/such/file"])?;
+    assert!(set(&mut plain, &["tls-port", &port.to_string()]).is_err());
+    set(
+        &mut plain,
+        &["tls-cert-file", &cert, "tls-port", &port.to_string()],
+    )?;
+    assert!(
+        client(&server, &another.root, None)?
+            .get_connection()
+            .is_ok()
+    );
+    assert!(early.check_connection());
+    Ok(())
+}
+
+/// TLS can be begun where there was none.
+#[test]
+fn tls_begins_when_it_is_told_to() -> RedisResult<()> {
+    let authority = Authority::new();
+    let server = Server::builder().start().expect("a server starts");
+    let mut plain = Client::open(server.url())?.get_connection()?;
+    let free = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let port = free.local_addr()?.port();
+    drop(free);
+    let words = [
+        ("tls-auth-clients", "no".to_owned()),
+        ("tls-cert-file", authority.path("server.crt")),
+        ("tls-key-file", authority.path("server.key")),
+        ("tls-port", port.to_string()),
+    ];
+    let _: () = redis::cmd("CONFIG")
+        .arg("SET")
+        .arg(&words[..])
+        .query(&mut plain)?;
+    let certificates = TlsCertificates {
+        client_tls: None,
+        root_cert: Some(authority.root.clone().into_bytes()),
+    };
+    let secure = Client::build_with_tls(format!("rediss://127.0.0.1:{port}"), certificates)?;
+    assert!(secure.get_connection()?.check_connection());
+    Ok(())
+}
+
+/// Whoever connects and says nothing takes nobody's place for long.
+#[test]
+fn very_many_silent_strangers_keep_nobody_out() -> RedisResult<()> {
+    let (server, client) = self_signed(Server::builder());
+    let address = server.tls_addr().expect("it listens");
+    let mut silent = Vec::new();
+    for _ in 0..1100 {
+        silent.push(TcpStream::connect(address)?);
+    }
+    assert!(client.get_connection()?.check_connection());
+    let mut longest = silent.swap_remove(0);
+    longest.set_read_timeout(Some(Duration::from_secs(5)))?;
+    assert_eq!(longest.read(&mut [0])?, 0, "it had to go");
+    Ok(())
+}

@@ -117,7 +117,6 @@ errors! {
     BITFIELD_OVERFLOW = "ERR Invalid OVERFLOW type specified";
     BITFIELD_RO_WRITES = "ERR BITFIELD_RO only supports the GET subcommand";
     NO_CONFIG_FILE = "ERR The server is running without a config file";
-    CONFIG_FILE_READ_ONLY = "ERR Rewriting config file: Read-only file system";
     LCS_NOT_STRINGS = "ERR The specified keys must contain string values";
     LCS_LEN_AND_IDX = "ERR If you want both the length and indexes, please just use IDX.";
     LCS_TABLE_TOO_LARGE = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len";
@@ -247,6 +246,7 @@ errors! {
     DEFAULT_USER_STAYS = "ERR The 'default' user cannot be removed";
     BLANKS_IN_USERNAME = "ERR Usernames can't contain spaces or null characters";
     NO_ACL_FILE = "ERR This Redis instance is not configured to use an ACL file. You may want to specify users via the ACL SETUSER command and then issue a CONFIG REWRITE (assuming you have a Redis configuration file set) in order to store users in the Redis configuration.";
+    CANNOT_SAVE_USERS = "ERR There was an error trying to save the ACLs. Please check the server logs for more information";
     GENPASS_BITS = "ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to 4096";
     ONE_REDIRECT = "ERR A client can only redirect to a single other client";
     NO_CLIENT_TO_REDIRECT_TO = "ERR The client ID you want redirect to does not exist";

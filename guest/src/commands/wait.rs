@@ -108,6 +108,9 @@ impl Context<'_> {
 
     /// The end of a wait of so many seconds, with a fraction; `None` for 0, which is for ever.
     pub fn timeout_s(&self, arg: &[u8]) -> Result<Option<u64>, CommandError> {
+        if let Some(seconds @ 0..=MANY_SECONDS) = parse_i64(arg) {
+            return self.timeout(seconds * 1000);
+        }
         let seconds = options::long_double(arg).map_err(|_| error::TIMEOUT_NOT_A_FLOAT)?;
         self.timeout(seconds.to_ms().ok_or(error::TIMEOUT_OUT_OF_RANGE)?)
     }
@@ -122,6 +125,9 @@ impl Context<'_> {
         Ok((ms > 0).then_some(until_us))
     }
 }
+
+/// Whole seconds up to here need no long double.
+const MANY_SECONDS: i64 = 1 << 32;
 
 /// The end of a wait of so many milliseconds from now, in microseconds since the Unix epoch; `None` for
 /// 0, which is for ever.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::resp::quote;
 use crate::value::number::{parse_f64, parse_i64, parse_memory};
 
 /// Why a value is not taken, in Redis's words.
@@ -17,6 +18,54 @@ pub(super) trait Kind {
 
     /// Prints it as CONFIG GET does.
     fn print(&self, rule: &Self::Rule, out: &mut Vec<u8>);
+
+    /// Writes it as redis.conf needs it, mostly as one line.
+    fn lines(&self, default: &Self, rule: &Self::Rule) -> Vec<Line> {
+        let (mut value, mut usual) = (Vec::new(), Vec::new());
+        self.print(rule, &mut value);
+        default.print(rule, &mut usual);
+        vec![Line {
+            differs: value != usual,
+            value,
+        }]
+    }
+}
+
+/// What a line of redis.conf says behind the parameter's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    pub value: Vec<u8>,
+    /// It is not what holds without it.
+    pub differs: bool,
+}
+
+impl Line {
+    /// Text, in quotes; nothing where there is none.
+    fn quoted(value: &[u8], default: &[u8]) -> Vec<Line> {
+        let mut text = String::new();
+        quote(value, &mut text);
+        let differs = value != default;
+        let line = Line {
+            value: text.into_bytes(),
+            differs,
+        };
+        // Most that are empty by default are so by not being there.
+        if value.is_empty() && !differs {
+            Vec::new()
+        } else {
+            vec![line]
+        }
+    }
+}
+
+/// A number of bytes in the largest unit that divides it.
+fn in_units(bytes: i128) -> String {
+    for (unit, factor) in [("gb", 1 << 30), ("mb", 1 << 20), ("kb", 1 << 10)] {
+        if bytes != 0 && bytes % factor == 0 {
+            return format!("{}{unit}", bytes / factor);
+        }
+    }
+    bytes.to_string()
 }
 
 fn one_word<'a>(words: &[&'a [u8]]) -> Result<&'a [u8], Refusal> {
@@ -200,222 +249,24 @@ macro_rules! numbers {
             fn print(&self, rule: &Range, out: &mut Vec<u8>) {
                 rule.print(*self as i128, out);
             }
+
+            fn lines(&self, default: &Self, rule: &Range) -> Vec<Line> {
+                let number = *self as i128;
+                let is_memory = matches!(rule.unit, Unit::Memory | Unit::MemoryOrPercent);
+                let value = if is_memory && number >= 0 {
+                    in_units(number).into_bytes()
+                } else {
+                    let mut text = Vec::new();
+                    rule.print(number, &mut text);
+                    text
+                };
+                vec![Line { value, differs: self != default }]
+            }
         }
     )*};
 }
 
 numbers!(i32 u32 i64 u64 usize);
-
-// -------------------------------------------------------------- one of several
-
-macro_rules! choices {
-    ($($(#[$doc:meta])* $kind:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal $(| $other:literal)*,)* })*) => {$(
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $kind {
-            $($(#[$variant_doc])* #[doc = concat!("`", $word, "`")] $variant,)*
-        }
-
-        impl $kind {
-            /// The word for it in redis.conf.
-            pub fn name(self) -> &'static str {
-                match self { $($kind::$variant => $word,)* }
-            }
-        }
-
-        impl Kind for $kind {
-            type Rule = ();
-
-            fn assign(&mut self, words: &[&[u8]], _: &()) -> Result<(), Refusal> {
-                let names = [$(($word, $kind::$variant), $(($other, $kind::$variant),)*)*];
-                if let [word] = words
-                    && let Some((_, choice)) =
-                        names.iter().find(|(name, _)| name.as_bytes().eq_ignore_ascii_case(before_nul(word)))
-                {
-                    *self = *choice;
-                    return Ok(());
-                }
-                Err(one_of(&names.map(|(name, _)| name)))
-            }
-
-            fn print(&self, _: &(), out: &mut Vec<u8>) {
-                out.extend_from_slice(self.name().as_bytes());
-            }
-        }
-    )*};
-}
-
-fn one_of(names: &[&str]) -> Refusal {
-    format!(
-        "argument(s) must be one of the following: {}",
-        names.join(", ")
-    )
-    .into()
-}
-
-choices! {
-    /// What goes when memory is full.
-    MaxmemoryPolicy {
-        VolatileLru = "volatile-lru",
-        VolatileLfu = "volatile-lfu",
-        VolatileRandom = "volatile-random",
-        VolatileTtl = "volatile-ttl",
-        AllkeysLru = "allkeys-lru",
-        AllkeysLfu = "allkeys-lfu",
-        AllkeysRandom = "allkeys-random",
-        NoEviction = "noeviction",
-    }
-    /// Who may use what is dangerous.
-    Protected {
-        No = "no",
-        Yes = "yes",
-        Local = "local",
-    }
-    /// How much goes to the log.
-    LogLevel {
-        Debug = "debug",
-        Verbose = "verbose",
-        Notice = "notice",
-        Warning = "warning",
-        Nothing = "nothing",
-    }
-    /// When the append-only file is synced.
-    AppendFsync {
-        Everysec = "everysec",
-        Always = "always",
-        No = "no",
-    }
-    /// The channels of a new ACL user.
-    PubsubDefault {
-        AllChannels = "allchannels",
-        ResetChannels = "resetchannels",
-    }
-    /// Whose RESTORE payloads are looked into.
-    SanitizePayload {
-        No = "no",
-        Yes = "yes",
-        Clients = "clients",
-    }
-    /// Who watches over the process.
-    Supervised {
-        Upstart = "upstart",
-        Systemd = "systemd",
-        Auto = "auto",
-        No = "no",
-    }
-    /// The system log's facility.
-    SyslogFacility {
-        User = "user",
-        Local0 = "local0",
-        Local1 = "local1",
-        Local2 = "local2",
-        Local3 = "local3",
-        Local4 = "local4",
-        Local5 = "local5",
-        Local6 = "local6",
-        Local7 = "local7",
-    }
-    /// How a replica loads what it is sent.
-    DisklessLoad {
-        Disabled = "disabled",
-        OnEmptyDb = "on-empty-db",
-        Swapdb = "swapdb",
-    }
-    /// Whether TLS clients have to show a certificate.
-    TlsAuthClients {
-        No = "no",
-        Yes = "yes",
-        Optional = "optional",
-    }
-    /// How the process offers itself to the out-of-memory killer.
-    OomScoreAdj {
-        No = "no",
-        Relative = "yes" | "relative",
-        Absolute = "absolute",
-    }
-    /// By what a cluster node is called.
-    EndpointType {
-        Ip = "ip",
-        Hostname = "hostname",
-        Unknown = "unknown-endpoint",
-    }
-    /// What an error in a replicated command does.
-    PropagationError {
-        Ignore = "ignore",
-        Panic = "panic",
-        PanicOnReplicas = "panic-on-replicas",
-    }
-}
-
-/// How a signal shuts down: any of several words together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ShutdownOptions(u8);
-
-impl ShutdownOptions {
-    pub(super) const DEFAULT: ShutdownOptions = ShutdownOptions(0);
-
-    /// Whether data is saved: always, never, or where there are save points.
-    pub fn save(self) -> Option<bool> {
-        match self.0 & 3 {
-            1 => Some(true),
-            2 => Some(false),
-            _ => None,
-        }
-    }
-
-    /// Whether the server ends even if saving fails.
-    pub fn is_forced(self) -> bool {
-        self.0 & 8 != 0
-    }
-}
-
-const SHUTDOWN_WORDS: [(&str, u8); 5] = [
-    ("default", 0),
-    ("save", 1),
-    ("nosave", 2),
-    ("now", 4),
-    ("force", 8),
-];
-
-impl Kind for ShutdownOptions {
-    type Rule = ();
-
-    fn assign(&mut self, words: &[&[u8]], _: &()) -> Result<(), Refusal> {
-        let mut options = 0;
-        for word in words {
-            match SHUTDOWN_WORDS
-                .iter()
-                .find(|(name, _)| name.as_bytes().eq_ignore_ascii_case(word))
-            {
-                Some((_, option)) => options |= option,
-                None => return Err(one_of(&SHUTDOWN_WORDS.map(|(name, _)| name))),
-            }
-        }
-        if words.is_empty() {
-            return Err(one_of(&SHUTDOWN_WORDS.map(|(name, _)| name)));
-        }
-        if options & 3 == 3 {
-            return Err("shutdown options SAVE and NOSAVE can't be used simultaneously".into());
-        }
-        *self = ShutdownOptions(options);
-        Ok(())
-    }
-
-    fn print(&self, _: &(), out: &mut Vec<u8>) {
-        let names: Vec<&str> = SHUTDOWN_WORDS
-            .iter()
-            .filter(|(_, option)| {
-                if self.0 == 0 {
-                    *option == 0
-                } else {
-                    self.0 & option != 0
-                }
-            })
-            .map(|(name, _)| *name)
-            .collect();
-        out.extend_from_slice(names.join(" ").as_bytes());
-    }
-}
 
 // ----------------------------------------------------------------------- text
 
@@ -442,6 +293,10 @@ impl Kind for Text {
     fn print(&self, _: &Check, out: &mut Vec<u8>) {
         out.extend_from_slice(self);
     }
+
+    fn lines(&self, default: &Self, _: &Check) -> Vec<Line> {
+        Line::quoted(self, default)
+    }
 }
 
 /// A password: any bytes.
@@ -455,6 +310,10 @@ impl Kind for Vec<u8> {
 
     fn print(&self, _: &(), out: &mut Vec<u8>) {
         out.extend_from_slice(self);
+    }
+
+    fn lines(&self, default: &Self, _: &()) -> Vec<Line> {
+        Line::quoted(self, default)
     }
 }
 
@@ -568,6 +427,21 @@ impl Kind for Words {
     fn print(&self, _: &Self::Rule, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.0);
     }
+
+    fn lines(&self, default: &Self, _: &Self::Rule) -> Vec<Line> {
+        if self == default {
+            return Vec::new();
+        }
+        let value = if self.0.is_empty() {
+            b"\"\"".to_vec()
+        } else {
+            self.0.to_vec()
+        };
+        vec![Line {
+            value,
+            differs: true,
+        }]
+    }
 }
 
 /// `host port` of the server to replicate; empty for none.
@@ -593,6 +467,15 @@ impl Kind for ReplicaOf {
 
     fn print(&self, _: &(), out: &mut Vec<u8>) {
         out.extend_from_slice(&self.0);
+    }
+
+    fn lines(&self, _: &Self, _: &()) -> Vec<Line> {
+        let is_set = !self.0.is_empty();
+        let line = is_set.then(|| Line {
+            value: self.0.to_vec(),
+            differs: true,
+        });
+        line.into_iter().collect()
     }
 }
 
@@ -643,6 +526,20 @@ impl Kind for SavePoints {
             .iter()
             .map(|point| format!("{} {}", point.seconds, point.changes));
         out.extend_from_slice(points.collect::<Vec<_>>().join(" ").as_bytes());
+    }
+
+    fn lines(&self, _: &Self, _: &()) -> Vec<Line> {
+        let line = |value: String| Line {
+            value: value.into_bytes(),
+            differs: true,
+        };
+        if self.0.is_empty() {
+            return vec![line("\"\"".to_owned())];
+        }
+        let points = self.0.iter();
+        points
+            .map(|point| line(format!("{} {}", point.seconds, point.changes)))
+            .collect()
     }
 }
 
@@ -716,6 +613,24 @@ impl Kind for [OutputLimit; 3] {
             } = limit;
             out.extend_from_slice(format!(" {hard_bytes} {soft_bytes} {soft_seconds}").as_bytes());
         }
+    }
+
+    fn lines(&self, default: &Self, _: &()) -> Vec<Line> {
+        let classes = ["normal", "replica", "pubsub"]
+            .iter()
+            .zip(self)
+            .zip(default);
+        classes
+            .map(|((class, limit), usual)| {
+                let hard = in_units(limit.hard_bytes.into());
+                let soft = in_units(limit.soft_bytes.into());
+                let seconds = limit.soft_seconds;
+                Line {
+                    value: format!("{class} {hard} {soft} {seconds}").into_bytes(),
+                    differs: limit != usual,
+                }
+            })
+            .collect()
     }
 }
 
@@ -804,6 +719,16 @@ impl Kind for KeyspaceEvents {
         };
         out.extend(letters.iter().filter(|letter| self.has(**letter)));
     }
+
+    fn lines(&self, default: &Self, _: &()) -> Vec<Line> {
+        let mut letters = Vec::new();
+        self.print(&(), &mut letters);
+        let value = [b"\"".as_slice(), &letters, b"\""].concat();
+        vec![Line {
+            value,
+            differs: self != default,
+        }]
+    }
 }
 
 /// The percentiles that INFO shows of a command's latency.
@@ -846,5 +771,18 @@ impl Kind for Percentiles {
             .map(|percentile| Self::label(*percentile))
             .collect();
         out.extend_from_slice(labels.join(" ").as_bytes());
+    }
+
+    fn lines(&self, _: &Self, _: &()) -> Vec<Line> {
+        let mut value = Vec::new();
+        if self.0.is_empty() {
+            value.extend_from_slice(b"\"\"");
+        } else {
+            self.print(&(), &mut value);
+        }
+        vec![Line {
+            value,
+            differs: true,
+        }]
     }
 }

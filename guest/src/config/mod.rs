@@ -4,17 +4,21 @@
 //!
 //! `parameters` holds the one table that everything derives from, `kinds` what a value can be.
 
+mod choices;
 mod kinds;
 mod parameters;
+mod rewrite;
 
 use std::borrow::Cow;
 
 use crate::resp::split_words;
 use crate::value::glob;
 
+pub use choices::{
+    AppendFsync, EndpointType, LogLevel, MaxmemoryPolicy, Protected, PubsubDefault, SanitizePayload,
+};
 pub use kinds::{
-    AppendFsync, EndpointType, KeyspaceEvents, LogLevel, MaxmemoryPolicy, OutputLimit, Percentiles,
-    Protected, PubsubDefault, ReplicaOf, SanitizePayload, SavePoint, SavePoints, Text, Words,
+    KeyspaceEvents, OutputLimit, Percentiles, ReplicaOf, SavePoint, SavePoints, Text, Words,
 };
 pub use parameters::Config;
 
@@ -58,6 +62,10 @@ fn every_name() -> impl Iterator<Item = Named> {
             .flatten()
             .map(move |name| Named { parameter, name })
     })
+}
+
+fn effect_of(name: &str) -> Effect {
+    find(name.as_bytes()).map_or(Effect::None, |known| known.parameter.effect)
 }
 
 fn find(name: &[u8]) -> Option<Named> {
@@ -159,12 +167,16 @@ impl Config {
         Ok(())
     }
 
-    /// CONFIG SET: all of the parameters, or none. `trusted` says whether the client may set what
-    /// `enable-protected-configs` protects.
+    /// CONFIG SET: what the parameters would be with those that are given, all of them or none, and which
+    /// of them change. `trusted` says whether the client may set what `enable-protected-configs` protects.
     ///
     /// # Errors
     /// The text of the error to answer, its code first.
-    pub fn set(&mut self, given: &[(&[u8], &[u8])], trusted: bool) -> Result<Changes, Vec<u8>> {
+    pub fn with(
+        &self,
+        given: &[(&[u8], &[u8])],
+        trusted: bool,
+    ) -> Result<(Config, Changes), Vec<u8>> {
         let mut wanted: Vec<Named> = Vec::with_capacity(given.len());
         for (name, _) in given {
             let Some(known) = find(name) else {
@@ -201,10 +213,34 @@ impl Config {
             next.carry_out(known.parameter.effect)
                 .map_err(|refusal| failed(known.name.as_bytes(), refusal))?;
         }
-        *self = next;
-        Ok(Changes(
-            changes.iter().map(|known| known.parameter.name).collect(),
-        ))
+        let changes = changes.iter().map(|known| known.parameter.name).collect();
+        Ok((next, Changes(changes)))
+    }
+
+    /// Those of the changes that only the host can heed, and that may fail there: names and values.
+    pub fn for_the_host(&self, changes: &Changes) -> Vec<(String, String)> {
+        let heeds = |name: &&&'static str| match effect_of(name) {
+            Effect::Host(_) => true,
+            Effect::Tls => self.tls_port != 0,
+            _ => false,
+        };
+        let value = |name: &str| self.get(name).unwrap_or_default();
+        let changed = changes.0.iter().filter(heeds);
+        changed
+            .map(|name| {
+                let value = String::from_utf8_lossy(&value(name)).into_owned();
+                ((*name).to_owned(), value)
+            })
+            .collect()
+    }
+
+    /// What is answered where the host could not heed a change.
+    pub fn refused_by_the_host(name: &str, why: &str) -> Vec<u8> {
+        let usual = match effect_of(name) {
+            Effect::Host(usual) => usual,
+            _ => parameters::NO_TLS,
+        };
+        failed(name.as_bytes(), if why.is_empty() { usual } else { why })
     }
 
     fn printed(&self, parameter: &Parameter) -> Vec<u8> {
@@ -225,15 +261,10 @@ impl Config {
                 self.repl_backlog_size = self.repl_backlog_size.max(16 * 1024);
                 Ok(())
             }
-            Effect::Refused(refusal) => Err(refusal),
-            Effect::Tls => {
-                let wanted = self.tls_port != 0 || self.tls_replication || self.tls_cluster;
-                if wanted {
-                    Err(parameters::NO_TLS)
-                } else {
-                    Ok(())
-                }
-            }
+            Effect::Host(_) => Ok(()),
+            Effect::Tls if self.tls_port != 0 => Ok(()),
+            Effect::Tls if self.tls_replication || self.tls_cluster => Err(parameters::NO_TLS),
+            Effect::Tls => Ok(()),
         }
     }
 
@@ -296,10 +327,11 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
             .collect();
-        let changes = config.set(&given, false);
-        changes
-            .map(|changes| changes.names().to_vec())
-            .map_err(|text| String::from_utf8_lossy(&text).into_owned())
+        let (next, changes) = config
+            .with(&given, false)
+            .map_err(|text| String::from_utf8_lossy(&text).into_owned())?;
+        *config = next;
+        Ok(changes.names().to_vec())
     }
 
     fn start(given: &[(&str, &str)]) -> Result<Config, String> {

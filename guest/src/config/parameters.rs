@@ -3,12 +3,15 @@
 
 use std::borrow::Cow;
 
+use super::choices::{
+    AppendFsync, DisklessLoad, EndpointType, LogLevel, MaxmemoryPolicy, OomScoreAdj,
+    PropagationError, Protected, PubsubDefault, SanitizePayload, ShutdownOptions, Supervised,
+    SyslogFacility, TlsAuthClients,
+};
 use super::kinds::{
-    AppendFsync, Check, DisklessLoad, EndpointType, KeyspaceEvents, Kind, LogLevel,
-    MaxmemoryPolicy, OnlyNo, OomScoreAdj, OutputLimit, Percentiles, PropagationError, Protected,
-    PubsubDefault, Range, Refusal, ReplicaOf, SanitizePayload, SavePoint, SavePoints,
-    ShutdownOptions, Supervised, SyslogFacility, Text, TlsAuthClients, Unit, Words, anything,
-    aof_file_name, aof_folder_name, host_name, locale, node_name, rdb_file_name, title_template,
+    Check, KeyspaceEvents, Kind, Line, OnlyNo, OutputLimit, Percentiles, Range, Refusal, ReplicaOf,
+    SavePoint, SavePoints, Text, Unit, Words, anything, aof_file_name, aof_folder_name, host_name,
+    locale, node_name, rdb_file_name, title_template,
 };
 
 /// What may be done with a parameter.
@@ -35,13 +38,15 @@ pub(super) enum Effect {
     BoundHz,
     BoundBacklog,
     Tls,
-    /// The sandbox cannot follow: sockets belong to the host, which is told at the start.
-    Refused(&'static str),
+    /// Only the host can heed it; what is answered if it does not say why it can't.
+    Host(&'static str),
 }
 
 pub(super) const NO_TLS: &str = "Unable to update TLS configuration. Check server logs.";
 const NO_PORT: &str = "Unable to listen on this port. Check server logs.";
 const NO_ADDRESS: &str = "Failed to bind to specified addresses.";
+const NO_CLIENTS: &str =
+    "The operating system is not able to handle the specified number of clients";
 const NO_DEFRAG: &str = "Active defragmentation cannot be enabled: it requires a Redis server compiled \
                          with a modified Jemalloc like the one shipped by default with the Redis \
                          source distribution";
@@ -55,6 +60,7 @@ pub(super) struct Parameter {
     pub effect: Effect,
     assign: fn(&mut Config, &[&[u8]]) -> Result<(), Refusal>,
     print: fn(&Config, &mut Vec<u8>),
+    lines: fn(&Config) -> Vec<Line>,
 }
 
 impl Parameter {
@@ -66,6 +72,11 @@ impl Parameter {
     /// Prints its value as CONFIG GET does.
     pub fn print(&self, config: &Config, out: &mut Vec<u8>) {
         (self.print)(config, out);
+    }
+
+    /// What CONFIG REWRITE writes of it.
+    pub fn lines(&self, config: &Config) -> Vec<Line> {
+        (self.lines)(config)
     }
 }
 
@@ -178,6 +189,10 @@ macro_rules! parameters {
                 const RULE: <$kind as Kind>::Rule = or_unit!($($rule)?);
                 config.$field.print(&RULE, out);
             },
+            lines: |config| {
+                const RULE: <$kind as Kind>::Rule = or_unit!($($rule)?);
+                config.$field.lines(&Config::DEFAULT.$field, &RULE)
+            },
         },)*];
     };
 }
@@ -190,15 +205,15 @@ impl Default for Config {
 
 parameters! {
     // Connections
-    "port" => port: i32 = 6379, in number(0, 65535), then Effect::Refused(NO_PORT);
-    "bind" [many_words] => bind: Words = Words(text("* -::*")), in (16, "Too many bind addresses specified."), then Effect::Refused(NO_ADDRESS);
+    "port" => port: i32 = 6379, in number(0, 65535), then Effect::Host(NO_PORT);
+    "bind" [many_words] => bind: Words = Words(text("* -::*")), in (16, "Too many bind addresses specified."), then Effect::Host(NO_ADDRESS);
     "bind-source-addr" => bind_source_addr: Text = text(""), in ANYTHING;
     "unixsocket" [immutable] => unixsocket: Text = text(""), in ANYTHING;
     "unixsocketperm" [immutable] => unixsocketperm: u32 = 0, in Range { min: 0, max: 0o777, unit: Unit::Octal };
     "tcp-backlog" [immutable] => tcp_backlog: i32 = 511, in number(0, INT);
     "tcp-keepalive" => tcp_keepalive: i32 = 300, in number(0, INT);
     "timeout" => timeout_s: u32 = 0, in number(0, INT);
-    "maxclients" => maxclients: u32 = 10000, in number(1, UINT);
+    "maxclients" => maxclients: u32 = 10000, in number(1, UINT), then Effect::Host(NO_CLIENTS);
     "max-new-connections-per-cycle" => max_new_connections_per_cycle: u32 = 10, in number(1, 1000);
     "max-new-tls-connections-per-cycle" => max_new_tls_connections_per_cycle: u32 = 1, in number(1, 1000);
     "socket-mark-id" [immutable] => socket_mark_id: u32 = 0, in number(0, UINT);
@@ -375,10 +390,10 @@ parameters! {
     "cluster-compatibility-sample-ratio" => cluster_compatibility_sample_ratio: i32 = 0, in number(0, 100);
 
     // TLS
-    "tls-port" => tls_port: i32 = 0, in number(0, 65535), then Effect::Refused(NO_TLS);
+    "tls-port" => tls_port: i32 = 0, in number(0, 65535), then Effect::Host(NO_TLS);
     "tls-cluster" => tls_cluster: bool = false, then Effect::Tls;
     "tls-replication" => tls_replication: bool = false, then Effect::Tls;
-    "tls-auth-clients" => tls_auth_clients: TlsAuthClients = TlsAuthClients::Yes;
+    "tls-auth-clients" => tls_auth_clients: TlsAuthClients = TlsAuthClients::Yes, then Effect::Tls;
     "tls-prefer-server-ciphers" => tls_prefer_server_ciphers: bool = false, then Effect::Tls;
     "tls-session-caching" => tls_session_caching: bool = true, then Effect::Tls;
     "tls-session-cache-size" => tls_session_cache_size: i32 = 20 * 1024, in number(0, INT), then Effect::Tls;

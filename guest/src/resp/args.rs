@@ -86,7 +86,10 @@ impl<'a> Args<'a> {
 
     /// A copy that outlives the buffer: for a queued or parked command.
     pub fn to_owned(&self) -> OwnedArgs {
-        let mut owned = OwnedArgs::default();
+        let mut owned = OwnedArgs {
+            buffer: Vec::with_capacity(self.bytes()),
+            spans: Vec::with_capacity(self.len()),
+        };
         for arg in self.iter() {
             owned.push(arg);
         }

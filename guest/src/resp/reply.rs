@@ -112,6 +112,9 @@ const HEAD_BYTES: usize = 26;
 /// From here on a buffer of replies grows by less than doubling.
 const LARGE: usize = 1 << 20;
 
+/// Room that is made for the replies of a step.
+const LEAST: usize = 256;
+
 /// Replies as bytes on the wire, for any number of connections one after the other.
 #[derive(Default)]
 pub struct Wire {
@@ -161,8 +164,12 @@ impl Wire {
 
     /// Hands out all bytes and starts again.
     pub fn take(&mut self) -> Vec<u8> {
+        if self.out.is_empty() {
+            // Who parks says nothing; what follows will.
+            return Vec::new();
+        }
         // What the last step needed, the next one will need: no growing in small steps.
-        let next = Vec::with_capacity(self.out.len().min(64 * 1024));
+        let next = Vec::with_capacity(self.out.len().clamp(LEAST, 64 * 1024));
         std::mem::replace(&mut self.out, next)
     }
 

@@ -1,9 +1,10 @@
 //! CONFIG: GET, SET, RESETSTAT, REWRITE, HELP. The parameters themselves are `crate::config`'s;
 //! here is what follows from a change.
 
-use super::{Call, Connection, Server, SessionHandler, Transport};
+use super::errands::NO_SUCH_FILE;
+use super::{Call, Connection, Errand, LogLevel, Server, SessionHandler, Transport};
 use crate::commands::{CommandError, Outcome, error, help};
-use crate::config::Protected;
+use crate::config::{Changes, Config, Protected};
 use crate::resp::Args;
 
 pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
@@ -40,7 +41,7 @@ fn get(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
-/// What only the host can heed.
+/// What only the host can heed, and nothing can go wrong with there.
 const HOST: [&str; 1] = ["tcp-keepalive"];
 
 /// CONFIG SET parameter value [parameter value ...]
@@ -51,54 +52,84 @@ fn set(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     let names = args.from(2).iter().step_by(2);
     let values = args.from(3).iter().step_by(2);
     let given: Vec<(&[u8], &[u8])> = names.zip(values).collect();
-    let server = &mut *call.server;
+    let server = &*call.server;
     let trusted = server.is_allowed(call.connection, server.config.enable_protected_configs);
-    let changes = server
+    let (next, changes) = server
         .config
-        .set(&given, trusted)
+        .with(&given, trusted)
         .map_err(CommandError::worded)?;
-    for name in changes.names().iter().filter(|name| HOST.contains(name)) {
-        let value = server.config.get(name).unwrap_or_default();
-        let value = String::from_utf8_lossy(&value).into_owned();
-        server.settings.push(((*name).to_owned(), value));
+    let for_the_host = next.for_the_host(&changes);
+    if !for_the_host.is_empty() {
+        match call.take_outcome() {
+            None => return call.have_done(Errand::Configure(for_the_host)),
+            Some(Ok(_)) => {}
+            Some(Err(refusal)) => {
+                let about = &refusal.about;
+                let line = format!(
+                    "Failed applying new configuration. Possibly related to new {about} setting. \
+                     Restoring previous settings."
+                );
+                call.server.log(LogLevel::Warning, line);
+                let text = Config::refused_by_the_host(about, &refusal.why);
+                return Err(CommandError::worded(text));
+            }
+        }
     }
-    if changes.has("timeout") {
-        // Whoever has been silent for too long already is found at the next step.
-        server.idle_check_us = server.now_us();
-    }
-    if changes.has("notify-keyspace-events") {
-        server.listen_to_events();
-    }
-    if changes.has("requirepass") {
-        server.acl.set_default_password(&server.config.requirepass);
-    }
-    if changes.has("tracking-table-max-keys") {
-        server.limit_tracking();
-    }
-    let accesses = [
-        "maxmemory-policy",
-        "lfu-log-factor",
-        "lfu-decay-time",
-        "max-keys",
-    ];
-    if accesses.iter().any(|name| changes.has(name)) {
-        server.remember_accesses();
-    }
-    if changes.has("lazyfree-lazy-expire") || changes.has("lazyfree-lazy-eviction") {
-        server.name_removals();
-    }
-    if changes.has("maxmemory") || changes.has("max-keys") {
-        // Once this is answered: as much as goes at once, and the rest in the steps that follow.
-        server.eviction.is_under_way = server.has_limits();
-    }
-    if changes.has("slowlog-max-len") || changes.has("slowlog-log-slower-than") {
-        server.shorten_slowlog();
-    }
-    if changes.has("maxmemory-clients") {
-        server.recount_all();
-    }
+    call.server.configure(next, &changes);
     call.reply.ok();
     Ok(())
+}
+
+impl Server {
+    /// Takes over parameters, and sees to what follows from those that change.
+    fn configure(&mut self, next: Config, changes: &Changes) {
+        let server = self;
+        server.config = next;
+        if changes.has("port") || changes.has("tls-port") {
+            // What the host told of it was of another.
+            server.facts.retain(|(name, _)| name != "tcp_port");
+        }
+        for name in changes.names().iter().filter(|name| HOST.contains(name)) {
+            let value = server.config.get(name).unwrap_or_default();
+            let value = String::from_utf8_lossy(&value).into_owned();
+            server.settings.push(((*name).to_owned(), value));
+        }
+        if changes.has("timeout") {
+            // Whoever has been silent for too long already is found at the next step.
+            server.idle_check_us = server.now_us();
+        }
+        if changes.has("notify-keyspace-events") {
+            server.listen_to_events();
+        }
+        if changes.has("requirepass") {
+            server.acl.set_default_password(&server.config.requirepass);
+        }
+        if changes.has("tracking-table-max-keys") {
+            server.limit_tracking();
+        }
+        let accesses = [
+            "maxmemory-policy",
+            "lfu-log-factor",
+            "lfu-decay-time",
+            "max-keys",
+        ];
+        if accesses.iter().any(|name| changes.has(name)) {
+            server.remember_accesses();
+        }
+        if changes.has("lazyfree-lazy-expire") || changes.has("lazyfree-lazy-eviction") {
+            server.name_removals();
+        }
+        if changes.has("maxmemory") || changes.has("max-keys") {
+            // Once this is answered: as much as goes at once, and the rest in the steps that follow.
+            server.eviction.is_under_way = server.has_limits();
+        }
+        if changes.has("slowlog-max-len") || changes.has("slowlog-log-slower-than") {
+            server.shorten_slowlog();
+        }
+        if changes.has("maxmemory-clients") {
+            server.recount_all();
+        }
+    }
 }
 
 /// CONFIG RESETSTAT
@@ -112,11 +143,41 @@ fn resetstat(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
 
 /// CONFIG REWRITE
 fn rewrite(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
-    // A file is the host's, and out of the sandbox's reach.
-    match call.server.fact("config_file") {
-        Some(file) if !file.is_empty() => Err(error::CONFIG_FILE_READ_ONLY),
-        _ => Err(error::NO_CONFIG_FILE),
+    let file = call.server.fact("config_file").unwrap_or_default();
+    if file.is_empty() {
+        return Err(error::NO_CONFIG_FILE);
     }
+    let path = file.to_owned();
+    let is_written = std::mem::take(&mut call.server.errands.rewrites);
+    let old = match call.take_outcome() {
+        None => return call.have_done(Errand::Read(path)),
+        Some(Ok(_)) if is_written => {
+            let line = "CONFIG REWRITE executed with success.";
+            call.server.log(LogLevel::Notice, line);
+            call.reply.ok();
+            return Ok(());
+        }
+        Some(Ok(old)) => old,
+        // It is made anew.
+        Some(Err(refusal)) if !is_written && refusal.why == NO_SUCH_FILE => Vec::new(),
+        Some(Err(refusal)) => {
+            let why = &refusal.why;
+            call.server
+                .log(LogLevel::Warning, format!("CONFIG REWRITE failed: {why}"));
+            let text = format!("ERR Rewriting config file: {why}");
+            return Err(CommandError::worded(text));
+        }
+    };
+    let server = &mut *call.server;
+    let users = if server.config.aclfile.is_empty() {
+        let lines = server.describe_users();
+        lines.map(|line| line[b"user ".len()..].to_vec()).collect()
+    } else {
+        Vec::new()
+    };
+    let bytes = server.config.rewrite(&old, users);
+    server.errands.rewrites = true;
+    call.have_done(Errand::Write { path, bytes })
 }
 
 /// CONFIG HELP

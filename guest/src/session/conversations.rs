@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use super::errands::Errands;
 use super::gate::Command;
 use super::handlers;
 use super::pubsub::Kind;
@@ -173,6 +174,7 @@ impl Server {
         self.soft_limit_check_us = None;
         self.exit = false;
         self.controls.asked.clear();
+        self.errands = Errands::default();
         self.closes.clear();
         self.logs.clear();
         self.settings.clear();

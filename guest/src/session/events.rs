@@ -57,7 +57,11 @@ impl Server {
     ) {
         let is_hidden =
             spec.flags.contains(Flags::SKIP_MONITOR) || spec.flags.contains(Flags::ADMIN);
-        if !self.monitors.is_empty() && !is_hidden && caller != Caller::Woken {
+        if !self.monitors.is_empty()
+            && !is_hidden
+            && caller != Caller::Woken
+            && !self.runs_late(caller)
+        {
             self.feed_monitors(connection, caller, spec, args);
         }
         if self.command_log.is_some() {

@@ -166,7 +166,8 @@ pub fn conclude(
     finish(server, connection, wire, start);
 }
 
-/// Parks a command whose script runs on. What is answered by now is kept until there is the rest.
+/// Parks a command whose script runs on, or that needs the host first. What is answered by now is kept
+/// until there is the rest.
 #[cold]
 fn hold(
     server: &mut Server,
@@ -205,7 +206,9 @@ pub fn run_again(
     }
     if matches!(parked.why, Why::Postponed) {
         // It has not run at all yet.
+        server.late = true;
         run(server, connection, args, wire);
+        server.late = false;
         let Some(client) = server.clients.get_mut(connection) else {
             return true;
         };
@@ -524,7 +527,7 @@ pub enum Done {
     Answered,
     /// It has to wait, and wrote nothing.
     Waits(Box<Wait>),
-    /// A script of it runs on; it is to be run again.
+    /// A script of it runs on, or it needs the host first; it is to be run again.
     RunsOn,
 }
 

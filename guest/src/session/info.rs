@@ -132,11 +132,13 @@ fn server(server: &Server, page: &mut Page) {
     page.field("config_file", fact("config_file", ""));
     page.field("io_threads_active", 0);
     // Each kind has its number, whether the others are there or not.
-    let addresses = String::from_utf8_lossy(&config.bind.0).replace(' ', ",bind=");
+    let addresses: String = String::from_utf8_lossy(&config.bind.0)
+        .split_whitespace()
+        .map(|address| format!(",bind={address}"))
+        .collect();
     let on_port = |page: &mut Page, listener, name, port| {
         if port != 0 {
-            let listens = format_args!("name={name},bind={addresses},port={port}");
-            page.field(listener, listens);
+            page.field(listener, format_args!("name={name}{addresses},port={port}"));
         }
     };
     on_port(page, "listener0", "tcp", config.port);

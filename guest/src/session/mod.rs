@@ -17,6 +17,7 @@ mod connection;
 mod control;
 mod conversations;
 mod debug;
+mod errands;
 mod events;
 mod eviction;
 mod faults;
@@ -49,11 +50,12 @@ mod tracking;
 mod transactions;
 mod waiting;
 
-pub use acl::{Acl, UserId};
+pub use acl::{Acl, FILE_AND_USERS, UserId};
 pub use buffers::Buffers;
 pub use client::{Client, Clients, IMPLICIT, Input, ORPHAN, ReplyMode, Transport};
 pub use command::commands_markdown;
 pub use control::Control;
+pub use errands::{Errand, Refusal};
 pub use gate::run;
 pub use output::{Delivery, Output};
 pub use persistence::{ImageFile, Persistence, Saved};
@@ -68,6 +70,7 @@ use buffers::Upkeep;
 use cluster::Cluster;
 use command_log::CommandLog;
 use control::Controls;
+use errands::Errands;
 use eviction::Eviction;
 use faults::Faults;
 use latency::Latency;
@@ -158,6 +161,8 @@ pub struct Server {
     pub latency: Latency,
     /// `CLIENT PAUSE`, while it lasts.
     pub pause: Option<Pause>,
+    /// The command that runs was put off by a pause.
+    pub late: bool,
     /// Who waits for what.
     pub waiters: Waiters,
     /// Who watches which key.
@@ -204,6 +209,8 @@ pub struct Server {
     pub command_log: Option<Box<CommandLog>>,
     /// What the host is asked to do.
     pub controls: Controls,
+    /// What a command needs done outside before it can go on.
+    pub errands: Errands,
     /// SHUTDOWN was asked for.
     pub exit: bool,
     /// Connections to close, for the host.
@@ -248,6 +255,7 @@ impl Server {
             slowlog: SlowLog::default(),
             latency: Latency::default(),
             pause: None,
+            late: false,
             waiters: Waiters::default(),
             watchers: BTreeMap::new(),
             pubsub: PubSub::default(),
@@ -267,6 +275,7 @@ impl Server {
             faults: Faults::default(),
             command_log: None,
             controls: Controls::default(),
+            errands: Errands::default(),
             exit: false,
             closes: Vec::new(),
             logs: Vec::new(),
@@ -292,7 +301,10 @@ impl Server {
     /// The port that clients connect to: the host's word, since it may have chosen one.
     pub fn port(&self) -> i32 {
         let told = self.fact("tcp_port").and_then(|port| port.parse().ok());
-        told.unwrap_or(self.config.port)
+        told.unwrap_or(match self.config.port {
+            0 => self.config.tls_port,
+            port => port,
+        })
     }
 
     /// Writes a line to the host's log, if `loglevel` wants it.
@@ -316,7 +328,9 @@ impl Server {
 
     /// True while nothing is answered.
     pub fn is_paused(&self) -> bool {
-        self.asleep_until_us.is_some() || self.persistence.is_waited_for()
+        self.asleep_until_us.is_some()
+            || self.persistence.is_waited_for()
+            || self.errands.are_under_way()
     }
 
     /// Answers nothing for so long, behind what it sleeps already: input is kept, and the reply of the
@@ -362,7 +376,7 @@ pub struct Call<'a> {
     pub may_wait: bool,
     /// Set by a command that has to wait, instead of a reply.
     pub wait: Option<Box<Wait>>,
-    /// Set by a command whose script runs on: it is to be run again.
+    /// Set by a command whose script runs on, or that needs the host first: it is to be run again.
     pub runs_on: bool,
 }
 

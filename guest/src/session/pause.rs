@@ -3,7 +3,7 @@
 
 use super::gate::Command;
 use super::scripting::flags_of;
-use super::{Call, Client, Connection, IMPLICIT, Server, SessionHandler};
+use super::{Call, Caller, Client, Connection, IMPLICIT, Server, SessionHandler};
 use crate::commands::table::Flags;
 use crate::commands::{Outcome, error, options, wait};
 use crate::resp::Args;
@@ -21,6 +21,12 @@ pub struct Pause {
 }
 
 impl Server {
+    /// True if a client's command runs that a pause put off: MONITOR does not show it, only what it runs
+    /// in turn.
+    pub(super) fn runs_late(&self, caller: Caller) -> bool {
+        self.late && caller == Caller::Client
+    }
+
     /// True if a pause puts this command off.
     #[cold]
     pub(super) fn must_be_put_off(

@@ -18,7 +18,7 @@ pub enum Why {
     Keys(Wait),
     /// Clients are paused.
     Postponed,
-    /// Its script has not ended.
+    /// Its script has not ended, or it waits for the host.
     RunsOn,
 }
 
@@ -252,7 +252,7 @@ impl Server {
     }
 
     /// Runs a parked command again.
-    fn wake(&mut self, connection: Connection, out: &mut Output) {
+    pub(super) fn wake(&mut self, connection: Connection, out: &mut Output) {
         let Some(parked) = self.unpark(connection) else {
             return;
         };

@@ -33,6 +33,14 @@ pub fn name(client: usize) -> &'static str {
     ["a", "b", "c", "d"][client % CLIENTS]
 }
 
+/// What stands for the id of each client, which nobody knows before it is there.
+pub const ID_OF: [&str; CLIENTS] = ["@a", "@b", "@c", "@d"];
+
+/// No word at all in place of an empty one.
+fn spoken(words: Words) -> Words {
+    words.into_iter().filter(|word| !word.is_empty()).collect()
+}
+
 /// What it adds to the slots; its commands are for several clients only.
 pub(super) const FAMILY: Family = Family {
     name: "crowd",
@@ -56,6 +64,13 @@ fn own_slot(name: &str) -> Option<BoxedStrategy<Words>> {
         "db" => among(&["0", "0", "1"]),
         "reply_mode" => among(&["ON", "ON", "SKIP", "OFF"]),
         "minmax" => among(&["MIN", "MAX"]),
+        "whom" => among(&[ID_OF[0], ID_OF[1], ID_OF[2], ID_OF[3]]),
+        "tracking_mode" => among(&["", "", "OPTIN", "OPTOUT", "NOLOOP", "BCAST"])
+            .prop_map(spoken)
+            .boxed(),
+        "prefix" => among(&["l", "z", "te", ""]),
+        "yes" => among(&["YES", "NO"]),
+        "how" => among(&["TIMEOUT", "ERROR"]),
         _ => return None,
     })
 }
@@ -161,6 +176,38 @@ const SAID: &[(u32, &[&str])] = &[
             "SET text",
             "BLPOP lkey x",
             "WAIT 0 0",
+        ],
+    ),
+    (
+        2,
+        &[
+            "CLIENT TRACKING ON tracking_mode",
+            "CLIENT TRACKING ON tracking_mode tracking_mode",
+            "CLIENT TRACKING ON BCAST PREFIX prefix tracking_mode",
+            "CLIENT TRACKING ON REDIRECT whom tracking_mode",
+            "CLIENT CACHING yes",
+            "SUBSCRIBE __redis__:invalidate",
+            "GET text",
+            "LRANGE lkey 0 -1",
+            "ZRANGE zkey 0 -1",
+            "EXISTS anykey anykey",
+        ],
+    ),
+    (
+        1,
+        &[
+            "CLIENT TRACKING OFF",
+            "CLIENT UNBLOCK whom",
+            "CLIENT UNBLOCK whom how",
+            "CLIENT UNBLOCK whom how",
+            "CLIENT PAUSE 100000 WRITE",
+            "CLIENT UNPAUSE",
+            "CLIENT UNPAUSE",
+            "CLIENT UNPAUSE",
+            "CLIENT KILL ID whom",
+            "CLIENT KILL ID whom SKIPME no",
+            // Not NO-TOUCH: whoever is woken by a key then makes Redis 8.0.2 crash.
+            "MONITOR",
         ],
     ),
 ];

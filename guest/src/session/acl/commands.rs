@@ -1,14 +1,16 @@
 //! ACL: users are made, shown and deleted, and what was refused to them is told.
 
+use super::file;
 use super::log::Log;
 use super::rules::{has_blanks, merge_selectors};
 use super::selector::Selector;
 use super::{User, check};
+use crate::commands::CommandError;
 use crate::commands::options::{c_text, integer, is};
 use crate::commands::table::{COMMANDS, Categories, PARENTS};
 use crate::commands::{Outcome, error, help};
 use crate::resp::{Aggregate, Args, Sink};
-use crate::session::{Call, SessionHandler, handlers};
+use crate::session::{Call, Errand, LogLevel, SessionHandler, handlers};
 
 pub(in crate::session) const HANDLERS: &[(&str, SessionHandler)] = &[
     ("acl|cat", cat),
@@ -150,30 +152,60 @@ fn write_selector(selector: &Selector, reply: &mut dyn Sink) {
 
 /// ACL LIST
 fn list(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
-    let users = call.server.acl.users();
-    call.reply.array(users.len());
-    let mut line = Vec::new();
-    for user in users {
-        line.clear();
-        line.extend_from_slice(b"user ");
-        line.extend_from_slice(&user.name);
-        line.push(b' ');
-        user.describe(&mut line);
-        call.reply.bulk(&line);
-    }
+    call.reply.array(call.server.acl.users().len());
+    let lines = call.server.describe_users();
+    lines.for_each(|line| call.reply.bulk(&line));
     Ok(())
 }
 
 /// ACL LOAD
-fn load(_call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
-    // A file is the host's. Its lines would be read as those of redis.conf are.
-    Err(error::NO_ACL_FILE)
+fn load(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
+    let Some(path) = call.server.path_of_users() else {
+        return Err(error::NO_ACL_FILE);
+    };
+    let Some(file) = call.take_outcome() else {
+        return call.have_done(Errand::Read(path));
+    };
+    let config = &call.server.config;
+    let name = &config.aclfile;
+    let file = file.map_err(|refusal| {
+        let name = String::from_utf8_lossy(name);
+        let why = refusal.why;
+        CommandError::worded(format!(
+            "ERR Error loading ACLs, opening file '{name}': {why}"
+        ))
+    })?;
+    let users = file::read(&file, name, config.acl_pubsub_default)
+        .map_err(|errors| CommandError::worded([b"ERR ", errors.as_slice()].concat()))?;
+    call.server.exchange_users(users, call.connection);
+    call.reply.ok();
+    Ok(())
 }
 
 /// ACL SAVE
-fn save(_call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
-    // A file is the host's. Its lines would be those of ACL LIST.
-    Err(error::NO_ACL_FILE)
+fn save(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
+    let Some(path) = call.server.path_of_users() else {
+        return Err(error::NO_ACL_FILE);
+    };
+    match call.take_outcome() {
+        None => {
+            let mut bytes = Vec::new();
+            for line in call.server.describe_users() {
+                bytes.extend_from_slice(&line);
+                bytes.push(b'\n');
+            }
+            call.have_done(Errand::Write { path, bytes })
+        }
+        Some(Err(refusal)) => {
+            let why = format!("Writing ACL file for ACL SAVE: {}", refusal.why);
+            call.server.log(LogLevel::Warning, why);
+            Err(error::CANNOT_SAVE_USERS)
+        }
+        Some(Ok(_)) => {
+            call.reply.ok();
+            Ok(())
+        }
+    }
 }
 
 /// ACL LOG [count | RESET]

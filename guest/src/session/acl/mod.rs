@@ -7,6 +7,7 @@
 mod check;
 mod commands;
 mod describe;
+mod file;
 mod listeners;
 mod log;
 mod password;
@@ -25,6 +26,7 @@ use rules::RuleError;
 pub use user::User;
 
 pub(super) use commands::HANDLERS;
+pub use file::FILE_AND_USERS;
 pub(super) use log::{Context, Refusal};
 
 /// One of the users.
@@ -104,6 +106,19 @@ impl Acl {
                 ));
             }
             seen.push(user.name.clone());
+            acl.put(user);
+        }
+        Ok(acl)
+    }
+
+    /// The users of a server that starts with a file of users. `requirepass` counts for nothing then.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub fn start_with_file(config: &Config, file: &[u8]) -> Result<Self, String> {
+        let mut acl = Acl::default();
+        let users = file::read(file, &config.aclfile, config.acl_pubsub_default);
+        for user in users.map_err(|errors| String::from_utf8_lossy(&errors).into_owned())? {
             acl.put(user);
         }
         Ok(acl)
