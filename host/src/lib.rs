@@ -27,13 +27,15 @@
 //! What happens inside is told through `tracing`; lines of the engine's own log have the target
 //! `engine`.
 //!
-//! Layers, each knowing only those before it: `tuning`, `sandbox`, `bindings`, `image` →
-//! `clock`, `instance`, `files` → `socket`, `net`, `tls` → `driver` → `park`, `server` → `blocking`. The program's `conf`, `log` and
+//! Layers, each knowing only those before it: `tuning`, `sandbox`, `bindings`, `image` → `live`, `calls`,
+//! `recorder` → `clock`, `instance`, `files` → `replay`, `socket`, `net`, `tls` → `driver` → `park`, `server` → `blocking`. The program's `conf`, `log` and
 //! `cli` use what is public here.
 
 mod bindings;
 pub mod blocking;
+mod calls;
 mod clock;
+mod coding;
 mod control;
 mod dish;
 mod driver;
@@ -42,9 +44,12 @@ mod files;
 mod image;
 mod inspect;
 mod instance;
+mod live;
 mod memory;
 mod net;
 mod park;
+mod recorder;
+mod replay;
 mod reply;
 mod rooms;
 mod sandbox;
@@ -59,6 +64,7 @@ pub use error::Error;
 pub use image::component;
 pub use inspect::{Database, Diff, LoggedCommand};
 pub use instance::{DEFAULT_MEMORY_CEILING, Instance, InstanceBuilder};
+pub use replay::{Difference, Replay, Replayed};
 pub use server::{Server, ServerBuilder};
 pub use snapshot::{Snapshot, Template};
 
