@@ -3,7 +3,7 @@
 //! Owns nothing but the waiting: everything else is [`crate::Server`].
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -132,6 +132,20 @@ impl ServerBuilder {
     pub fn snapshot(self, snapshot: &Snapshot) -> Self {
         Self {
             inner: self.inner.snapshot(snapshot),
+        }
+    }
+
+    /// Records every call into the engine; see [`crate::ServerBuilder::record`].
+    pub fn record(self, path: impl Into<PathBuf>) -> Self {
+        Self {
+            inner: self.inner.record(path),
+        }
+    }
+
+    /// Records for a test that may fail; see [`crate::ServerBuilder::record_on_panic`].
+    pub fn record_on_panic(self, folder: impl Into<PathBuf>) -> Self {
+        Self {
+            inner: self.inner.record_on_panic(folder),
         }
     }
 

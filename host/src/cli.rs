@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{ExitCode, ExitStatus};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -15,6 +15,7 @@ use petridis::{Error, Server};
 
 use crate::conf::{self, Pair};
 use crate::log;
+use crate::playback;
 use crate::run;
 
 /// The version of Redis whose behaviour this is.
@@ -34,7 +35,7 @@ const SELF_SIGNED: &str = "tls-self-signed";
 const PARAMETERS: &str = include_str!("parameters.txt");
 
 /// Flags that are not parameters of Redis.
-const OWN_FLAGS: [&str; 11] = [
+const OWN_FLAGS: [&str; 13] = [
     "env",
     "help",
     "instance-ttl",
@@ -44,6 +45,8 @@ const OWN_FLAGS: [&str; 11] = [
     "no-control",
     "per-user-instances",
     "port-file",
+    "record",
+    "record-on-failure",
     "seed",
     "version",
 ];
@@ -82,6 +85,7 @@ Standard output tells when the server is ready; the log goes to standard error."
     about = "Redis in a dish: a sandboxed Redis server for tests and development",
     override_usage = "petridis [redis.conf] [OPTIONS] [--NAME VALUE...]\n       \
                       petridis run [redis.conf] [OPTIONS] [--NAME VALUE...] -- COMMAND...\n       \
+                      petridis replay FILE [--until N] [--dump]\n       \
                       petridis component -o FILE",
     after_help = AFTER_HELP
 )]
@@ -117,6 +121,14 @@ struct Flags {
     /// How many seconds one stays that nobody is connected to, or `never`: it never goes
     #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = stay)]
     instance_ttl: Stay,
+
+    /// Record every call into the engine to this file, for `petridis replay`
+    #[arg(long, value_name = "FILE", conflicts_with = "per_user_instances")]
+    record: Option<PathBuf>,
+
+    /// With `run`: record to this file, which stays only if the command fails
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["per_user_instances", "record"])]
+    record_on_failure: Option<PathBuf>,
 
     /// With `run`: set this variable to the server's URL too
     #[arg(long, value_name = "NAME")]
@@ -198,10 +210,19 @@ fn start(arguments: impl IntoIterator<Item = OsString>) -> Result<ExitCode, Fail
             .map(|()| ExitCode::SUCCESS)
             .map_err(Failure::Run);
     }
+    if arguments.first().is_some_and(|first| first == "replay") {
+        let flags = playback::flags(arguments).map_err(Failure::Usage)?;
+        return playback::play(&flags).map_err(Failure::Config);
+    }
     let command = run::take_command(&mut arguments).map_err(Failure::Config)?;
     let (own, parameters) = separate(arguments).map_err(Failure::Config)?;
     let flags =
         Flags::try_parse_from(std::iter::once(program).chain(own)).map_err(Failure::Usage)?;
+    if flags.record_on_failure.is_some() && command.is_none() {
+        return Err(Failure::Config(anyhow::anyhow!(
+            "--record-on-failure: only a command can fail: petridis run --record-on-failure FILE -- COMMAND"
+        )));
+    }
     let port = if command.is_some() { "0" } else { DEFAULT_PORT };
     let mut config = vec![("port".to_owned(), port.to_owned())];
     if command.is_some() {
@@ -355,14 +376,30 @@ fn serve(
         });
         if let Some(command) = command {
             let names = flags.env.iter().map(String::as_str);
-            return run::run(server, &command, names)
-                .await
-                .map_err(Failure::Run);
+            let status = run::run(server, &command, names).await;
+            if let Some(path) = &flags.record_on_failure {
+                settle_recording(path, status.as_ref().is_ok_and(ExitStatus::success));
+            }
+            return Ok(run::code(status.map_err(Failure::Run)?));
         }
         announce(&server).map_err(Failure::Run)?;
         run_until_end(server, signal).await.map_err(Failure::Run)?;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Removes the recording of a command that went well; says where the other one is.
+fn settle_recording(path: &Path, went_well: bool) {
+    if went_well {
+        // Somebody may have removed it.
+        let _ = std::fs::remove_file(path);
+        return;
+    }
+    let path = path.display();
+    let _ = writeln!(
+        io::stderr(),
+        "petridis: recorded in {path}; to run it again: petridis replay {path}"
+    );
 }
 
 /// Where the certificate goes that the server makes, if it is to make one: to the file that was named,
@@ -413,6 +450,9 @@ fn build(flags: &Flags, config: Vec<Pair>) -> petridis::ServerBuilder {
     }
     if flags.no_control {
         builder = builder.control(false);
+    }
+    if let Some(path) = flags.record.as_ref().or(flags.record_on_failure.as_ref()) {
+        builder = builder.record(path);
     }
     if let Some(seed) = flags.seed {
         builder = builder.seed(seed);

@@ -219,10 +219,12 @@ impl Driver {
 
     fn step(&mut self) -> Result<(Next, Option<Wish>), Error> {
         let now_us = self.instance.time().now_us();
-        match self
+        let stepped = self
             .instance
-            .step(now_us, &self.batch.events, &self.batch.bytes)
-        {
+            .step(now_us, &self.batch.events, &self.batch.bytes);
+        // Before anybody hears of it: whoever is killed has recorded what was answered.
+        self.instance.flush_recording();
+        match stepped {
             Ok(mut effects) => {
                 let controls = std::mem::take(&mut effects.controls);
                 let wish = effects.errand.take();

@@ -29,6 +29,9 @@ pub enum Error {
     /// A snapshot could not be made, saved or read; the sentence says why.
     #[error("snapshot: {0}")]
     Snapshot(String),
+    /// A recording could not be read, or not be run again; the sentence says why.
+    #[error("recording: {0}")]
+    Recording(String),
     /// A listening socket could not be opened.
     #[error("cannot listen on {address}: {reason}")]
     Listen {

@@ -74,6 +74,20 @@ impl Instance {
         }
     }
 
+    /// How many databases there are.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Trapped`] if the engine failed.
+    pub fn databases(&mut self) -> Result<u32, Error> {
+        let parameter = self.db(0).ask(&[b"CONFIG", b"GET", b"databases"])?.map();
+        let number = parameter.into_iter().find_map(|(_, value)| {
+            let text = String::from_utf8(value.text()?).ok()?;
+            text.parse().ok()
+        });
+        Ok(number.unwrap_or(1))
+    }
+
     /// Keeps the commands that are received from now on, the last `most` of them.
     ///
     /// # Errors
@@ -369,7 +383,7 @@ fn shown(reply: &Reply) -> String {
 }
 
 /// Bytes as text in quotes: what is no text is escaped.
-fn quoted(bytes: &[u8]) -> String {
+pub(crate) fn quoted(bytes: &[u8]) -> String {
     let mut text = String::from("\"");
     for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {

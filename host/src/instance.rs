@@ -1,22 +1,24 @@
 //! One engine in one sandbox: started, stepped, called, taken back to a snapshot, and replaced when it
 //! fails.
 //!
-//! Owns the store and the order of calls. Knows nothing of sockets.
+//! Owns the order of calls and the time. Knows nothing of sockets.
 
+use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use wasmtime::Store;
-
-use crate::bindings::{Continuation, Effects, Event, LogLevel, LogLine, Options, Redis};
-use crate::clock::{Clock, Timepiece};
+use crate::bindings::{Continuation, Effects, Event, LogLevel, LogLine, Options};
+use crate::calls::{Again, Call, Conversations, Execute, Load, Look, Resume, Save, Start, Step};
+use crate::clock::{Clock, ManualClock, Timepiece};
 use crate::error::Error;
 use crate::files;
 use crate::image;
-use crate::memory::{self, Memory, Still};
+use crate::live::Live;
+use crate::memory::Still;
+use crate::recorder::{Destination, Head, Provisional, Recorder};
 use crate::reply::Reply;
 use crate::rooms::PerUser;
-use crate::sandbox::Sandbox;
 use crate::snapshot::Snapshot;
 
 /// Bytes of linear memory that an engine may fill if nothing else is said: 3584 MiB.
@@ -45,12 +47,9 @@ pub struct Instance {
     live: Option<Live>,
     /// The time the engine was last told.
     told_us: u64,
-}
-
-struct Live {
-    store: Store<Sandbox>,
-    redis: Redis,
-    memory: Memory,
+    recorder: Option<Recorder>,
+    /// Removes the recording again; behind the recorder, which ends it.
+    _provisional: Option<Provisional>,
 }
 
 /// What an engine is started with, each time.
@@ -74,6 +73,8 @@ pub(crate) struct Setup {
     pub(crate) per_user: Option<PerUser>,
     /// What it is a fork of.
     pub(crate) origin: Option<Snapshot>,
+    /// Where its calls are recorded. Not for what is forked from it.
+    pub(crate) record: Option<Destination>,
 }
 
 impl Default for Setup {
@@ -89,6 +90,7 @@ impl Default for Setup {
             commands: None,
             per_user: None,
             origin: None,
+            record: None,
         }
     }
 }
@@ -158,11 +160,24 @@ impl InstanceBuilder {
         self
     }
 
+    /// Records every call into the engine to this file, for [`Replay`](crate::Replay).
+    pub fn record(mut self, path: impl Into<PathBuf>) -> Self {
+        self.setup.record = Some(Destination::File(path.into()));
+        self
+    }
+
+    /// As [`record`](Self::record), to a file in this folder that stays only if the instance is dropped
+    /// because of a panic: a test that fails leaves its recording.
+    pub fn record_on_panic(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.setup.record = Some(Destination::Folder(folder.into()));
+        self
+    }
+
     /// Makes the instance.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] for a parameter that is unknown or out of range, [`Error::Load`] for an
+    /// [`Error::Io`] where it can't be recorded, [`Error::Config`] for a parameter that is unknown or out of range, [`Error::Load`] for an
     /// image that is none.
     pub fn build(self) -> Result<Instance, Error> {
         Instance::with(self.setup)
@@ -192,12 +207,22 @@ impl Instance {
             (None, None) => Timepiece::new(Clock::System),
         };
         let seed = setup.seed.or(origin.as_ref().map(Snapshot::seed));
+        let seed = seed.unwrap_or_else(random_seed);
+        let (mut recorder, mut provisional) = (None, None);
+        if let Some(destination) = setup.record.take() {
+            let path;
+            (path, provisional) = destination.settle()?;
+            let head = Head::new(seed, time.now_us(), setup.memory_ceiling, &setup.config);
+            recorder = Some(Recorder::create(path, &head, &image::shared()?.initial)?);
+        }
         let mut instance = Self {
             time,
-            seed: seed.unwrap_or_else(random_seed),
+            seed,
             setup,
             live: None,
             told_us: 0,
+            recorder,
+            _provisional: provisional,
         };
         match &origin {
             None => instance.revive()?,
@@ -211,6 +236,22 @@ impl Instance {
             instance.prepare(&commands)?;
         }
         Ok(instance)
+    }
+
+    /// One that is only to make the calls of a recording again.
+    pub(crate) fn to_replay(seed: u64, now_us: u64, memory_ceiling: u64) -> Self {
+        Self {
+            setup: Setup {
+                memory_ceiling,
+                ..Setup::default()
+            },
+            time: Timepiece::new(ManualClock::at_us(now_us).into()),
+            seed,
+            live: None,
+            told_us: now_us,
+            recorder: None,
+            _provisional: None,
+        }
     }
 
     /// The number that all chance in this engine comes from.
@@ -248,7 +289,8 @@ impl Instance {
             let effects = self.step(now_us, &[], &[])?;
             effects.logs.iter().for_each(log);
         }
-        self.call(|live| live.redis.call_execute(&mut live.store, request))
+        let request = Cow::Borrowed(request);
+        self.call(&Execute { request })
     }
 
     /// An image of all data, in the format of Redis's `dump.rdb`: a real Redis 8.0 loads it, and so
@@ -259,12 +301,7 @@ impl Instance {
     /// [`Error::Save`] where there is no memory for it beside the data.
     pub fn save(&mut self) -> Result<Vec<u8>, Error> {
         self.revive()?;
-        self.call(|live| {
-            live.redis
-                .petridis_engine_server()
-                .call_save(&mut live.store)
-        })?
-        .map_err(Error::Save)
+        self.call(&Save)?.map_err(Error::Save)
     }
 
     /// Puts the data of an image in place of what is there; returns how many keys it is. The image
@@ -275,12 +312,8 @@ impl Instance {
     /// [`Error::Load`] if it is no whole image; what was read before the fault is there then.
     pub fn load(&mut self, image: &[u8]) -> Result<u64, Error> {
         self.revive()?;
-        self.call(|live| {
-            live.redis
-                .petridis_engine_server()
-                .call_load(&mut live.store, image)
-        })?
-        .map_err(Error::Load)
+        let image = Cow::Borrowed(image);
+        self.call(&Load { image })?.map_err(Error::Load)
     }
 
     /// Tells the time and what happened; returns what to do.
@@ -288,10 +321,10 @@ impl Instance {
     pub fn step(&mut self, now_us: u64, events: &[Event], bytes: &[u8]) -> Result<Effects, Error> {
         self.revive_at(now_us)?;
         self.told_us = now_us;
-        self.call(|live| {
-            live.redis
-                .petridis_engine_server()
-                .call_step(&mut live.store, now_us, events, bytes)
+        self.call(&Step {
+            now_us,
+            events: Cow::Borrowed(events),
+            bytes: Cow::Borrowed(bytes),
         })
     }
 
@@ -317,7 +350,7 @@ impl Instance {
         if self.live.is_some() {
             return Ok(());
         }
-        self.live = Some(self.inhabit(&image::shared()?.initial)?);
+        self.lay(&image::shared()?.initial, self.setup.memory_ceiling)?;
         self.told_us = now_us;
         let setup = &self.setup;
         let config = [&setup.config[..], &setup.heeded].concat();
@@ -337,30 +370,37 @@ impl Instance {
             facts: setup.facts.clone(),
             acl_file,
         };
-        let started = self.call(|live| {
-            live.redis
-                .petridis_engine_server()
-                .call_start(&mut live.store, &options)
-        })?;
+        let options = Cow::Borrowed(&options);
+        let started = self.call(&Start { options })?;
         started.map_err(|sentence| {
             self.live = None;
             Error::Config(sentence)
         })
     }
 
-    /// Makes an engine whose memory begins with that.
-    fn inhabit(&self, still: &Arc<Still>) -> Result<Live, Error> {
-        let image = image::shared()?;
-        let mut store = Store::new(&image.engine, Sandbox::new(self.setup.memory_ceiling));
-        store.limiter(|sandbox| &mut sandbox.limits);
-        let made = memory::make(still, || image.redis.instantiate(&mut store));
-        let (redis, memory) = made
-            .map_err(|error| Error::Image(format!("no memory for another instance: {error:#}")))?;
-        Ok(Live {
-            store,
-            redis,
-            memory,
-        })
+    /// Has an engine begin with that memory, or the one that there is go back to it.
+    pub(crate) fn lay(&mut self, still: &Arc<Still>, memory_ceiling: u64) -> Result<(), Error> {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.lays(still, memory_ceiling);
+        }
+        if !self.live.as_mut().is_some_and(|live| live.rewind(still)) {
+            self.live = Some(Live::begin(still, memory_ceiling)?);
+        }
+        Ok(())
+    }
+
+    /// What its memory holds now.
+    pub(crate) fn keep(&mut self) -> Result<Arc<Still>, Error> {
+        let Some(live) = &mut self.live else {
+            return Err(Error::Trapped("it was not started again".to_owned()));
+        };
+        let still = live.still();
+        let still = still.map_err(|error| Error::Snapshot(error.to_string()))?;
+        let still = Arc::new(still);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.keeps(&still);
+        }
+        Ok(still)
     }
 
     /// An image of everything: data, parameters, functions, statistics, time and chance. What it holds is
@@ -371,11 +411,7 @@ impl Instance {
     /// [`Error::Snapshot`] where there is no memory for it.
     pub fn snapshot(&mut self) -> Result<Snapshot, Error> {
         self.revive()?;
-        let Some(live) = &mut self.live else {
-            return Err(Error::Trapped("it was not started again".to_owned()));
-        };
-        let still = live.memory.still(&mut live.store);
-        let still = still.map_err(|error| Error::Snapshot(error.to_string()))?;
+        let still = self.keep()?;
         let setup = Setup {
             seed: Some(self.seed),
             ..self.setup.clone()
@@ -413,11 +449,7 @@ impl Instance {
     fn go_back(&mut self, snapshot: &Snapshot, now_us: Option<u64>) -> Result<(), Error> {
         let mut conversations = Vec::new();
         if self.live.is_some() {
-            conversations = self.call(|live| {
-                live.redis
-                    .petridis_engine_server()
-                    .call_conversations(&mut live.store)
-            })?;
+            conversations = self.call(&Conversations)?;
         }
         let continuation = Continuation {
             now_us: now_us.unwrap_or(snapshot.now_us()),
@@ -450,20 +482,10 @@ impl Instance {
     }
 
     fn go_on_with(&mut self, origin: &Snapshot, how: &Continuation) -> Result<(), Error> {
-        let still = origin.still();
-        let is_back = match &mut self.live {
-            Some(live) => live.memory.rewind(still, &mut live.store),
-            None => false,
-        };
-        if !is_back {
-            self.live = Some(self.inhabit(still)?);
-        }
+        self.lay(origin.still(), self.setup.memory_ceiling)?;
         self.told_us = how.now_us;
-        let resumed = self.call(|live| {
-            live.redis
-                .petridis_engine_server()
-                .call_resume(&mut live.store, how)
-        })?;
+        let continuation = Cow::Borrowed(how);
+        let resumed = self.call(&Resume { continuation })?;
         resumed.map_err(|sentence| {
             self.live = None;
             Error::Config(sentence)
@@ -492,22 +514,49 @@ impl Instance {
     /// Runs requests that only look; the replies are in RESP3.
     pub(crate) fn look(&mut self, db: u32, request: &[u8]) -> Result<Vec<u8>, Error> {
         self.revive()?;
-        self.call(|live| {
-            live.redis
-                .petridis_engine_server()
-                .call_look(&mut live.store, db, request)
-        })
+        let request = Cow::Borrowed(request);
+        self.call(&Look { db, request })
     }
 
-    /// Calls into the engine. One that failed is dropped: wasmtime does not let anyone in again.
-    fn call<R>(&mut self, call: impl FnOnce(&mut Live) -> wasmtime::Result<R>) -> Result<R, Error> {
+    /// Makes a call of a recording again: what comes of it, as bytes.
+    pub(crate) fn call_again(&mut self, call: &dyn Again) -> Result<Vec<u8>, Error> {
+        self.attempt(|live| call.again(live))
+    }
+
+    /// Has what is recorded so far be in its file.
+    pub(crate) fn flush_recording(&mut self) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.flush();
+        }
+    }
+
+    /// Calls into the engine: the one place where that is done, but to replay a recording.
+    fn call<C: Call>(&mut self, call: &C) -> Result<C::Outcome, Error> {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.calls(call);
+        }
+        let outcome = self.attempt(|live| call.run(live));
+        if let Some(recorder) = &mut self.recorder {
+            match &outcome {
+                Ok(outcome) => recorder.came_of_it(outcome),
+                Err(error) => recorder.failed(&error.to_string()),
+            }
+        }
+        outcome
+    }
+
+    /// Does something with the engine. One that failed is dropped: wasmtime does not let anyone in again.
+    fn attempt<R>(
+        &mut self,
+        call: impl FnOnce(&mut Live) -> wasmtime::Result<R>,
+    ) -> Result<R, Error> {
         let Some(live) = &mut self.live else {
             return Err(Error::Trapped("it was not started again".to_owned()));
         };
         match call(live) {
             Ok(result) => Ok(result),
             Err(error) => {
-                let mut reason = live.store.data().last_words();
+                let mut reason = live.last_words();
                 if reason.is_empty() {
                     reason = format!("{error:#}");
                 }

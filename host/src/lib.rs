@@ -27,14 +27,17 @@
 //! What happens inside is told through `tracing`; lines of the engine's own log have the target
 //! `engine`.
 //!
-//! Layers, each knowing only those before it: `tuning`, `sandbox`, `bindings`, `image` →
-//! `clock`, `files`, `instance` → `socket`, `net`, `ciphers`, `tls`, `descriptors` → `listen` → `driver` → `park`, `server` → `blocking`. The program's `conf`, `log` and
+//! Layers, each knowing only those before it: `tuning`, `sandbox`, `bindings`, `image` → `live`, `calls`,
+//! `recorder` → `clock`, `files`, `instance` → `replay`, `socket`, `net`, `ciphers`, `tls`,
+//! `descriptors` → `listen` → `driver` → `park`, `server` → `blocking`. The program's `conf`, `log` and
 //! `cli` use what is public here.
 
 mod bindings;
 pub mod blocking;
+mod calls;
 mod ciphers;
 mod clock;
+mod coding;
 mod control;
 mod descriptors;
 mod dish;
@@ -45,9 +48,12 @@ mod image;
 mod inspect;
 mod instance;
 mod listen;
+mod live;
 mod memory;
 mod net;
 mod park;
+mod recorder;
+mod replay;
 mod reply;
 mod rooms;
 mod sandbox;
@@ -64,6 +70,7 @@ pub use error::Error;
 pub use image::component;
 pub use inspect::{Database, Diff, LoggedCommand};
 pub use instance::{DEFAULT_MEMORY_CEILING, Instance, InstanceBuilder};
+pub use replay::{Difference, Replay, Replayed};
 pub use server::{Server, ServerBuilder};
 pub use snapshot::{Snapshot, Template};
 

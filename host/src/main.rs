@@ -5,6 +5,7 @@
 mod cli;
 mod conf;
 mod log;
+mod playback;
 mod run;
 
 fn main() -> std::process::ExitCode {

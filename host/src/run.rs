@@ -31,7 +31,7 @@ pub(crate) async fn run(
     server: Server,
     command: &[OsString],
     names: impl Iterator<Item = &str>,
-) -> Result<ExitCode> {
+) -> Result<ExitStatus> {
     let (program, arguments) = command.split_first().context("there is no command")?;
     let mut child = Command::new(program);
     child
@@ -52,7 +52,7 @@ pub(crate) async fn run(
         never = pass_signals_on(id) => match never {},
     };
     server.shutdown().await;
-    Ok(status_of(status.context("waiting for the command")??))
+    Ok(status.context("waiting for the command")??)
 }
 
 /// Passes on to the command what would end this program. The command decides whether it ends.
@@ -87,7 +87,7 @@ async fn pass_signals_on(_id: u32) -> std::convert::Infallible {
 }
 
 /// As a shell says it: 128 and the signal's number where one ended it.
-fn status_of(status: ExitStatus) -> ExitCode {
+pub(crate) fn code(status: ExitStatus) -> ExitCode {
     #[cfg(unix)]
     let signal = std::os::unix::process::ExitStatusExt::signal(&status);
     #[cfg(not(unix))]

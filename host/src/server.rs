@@ -23,6 +23,7 @@ use crate::instance::{Instance, Setup};
 use crate::listen::Listeners;
 use crate::net::Hub;
 use crate::park;
+use crate::recorder::{Destination, Provisional};
 use crate::rooms::{PerUser, Rooms};
 use crate::snapshot::Snapshot;
 use crate::tls;
@@ -53,6 +54,8 @@ pub struct Server {
     stop: watch::Sender<Stop>,
     outcome: watch::Receiver<Option<Result<(), String>>>,
     thread: Option<JoinHandle<()>>,
+    /// Removes the recording again, once all else has ended.
+    _provisional: Option<Provisional>,
 }
 
 /// Settings of a [`Server`] that is not started yet.
@@ -168,14 +171,54 @@ impl ServerBuilder {
         self
     }
 
+    /// Records every call into the engine to this file: from the seed and the parameters on, what every
+    /// client sent, at which time, and what was answered. [`Replay`](crate::Replay) and `petridis replay`
+    /// run it again. Forks are not recorded, and with [`per_user_instances`](Self::per_user_instances) the
+    /// server does not start.
+    pub fn record(mut self, path: impl Into<PathBuf>) -> Self {
+        self.setup.record = Some(Destination::File(path.into()));
+        self
+    }
+
+    /// As [`record`](Self::record), to a file in this folder that stays only if the server is dropped
+    /// because of a panic: a test that fails leaves its recording, and says where.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), petridis::Error> {
+    /// # let folder = tempfile::tempdir().expect("a folder");
+    /// # let folder = folder.path();
+    /// let server = petridis::blocking::Server::builder().record_on_panic(folder).start()?;
+    /// // … the test, which may fail …
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn record_on_panic(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.setup.record = Some(Destination::Folder(folder.into()));
+        self
+    }
+
     /// Starts the server. It accepts connections when this returns.
     ///
     /// # Errors
     ///
     /// [`Error::Config`] for a parameter that is unknown or out of range, [`Error::Listen`] when a
-    /// socket cannot be opened, [`Error::Load`] for an image that is none.
+    /// socket cannot be opened, [`Error::Load`] for an image that is none, [`Error::Io`] where it can't be
+    /// recorded.
     pub async fn start(self) -> Result<Server, Error> {
-        let setup = self.setup;
+        let mut setup = self.setup;
+        let mut provisional = None;
+        if let Some(destination) = setup.record.take() {
+            if setup.per_user.is_some() {
+                return Err(Error::Config(
+                    "recording: with an instance for each user there is none that all calls go to; \
+                     record a server without per-user instances"
+                        .to_owned(),
+                ));
+            }
+            let path;
+            (path, provisional) = destination.settle()?;
+            setup.record = Some(Destination::File(path));
+        }
         let (errands, wanted) = mpsc::unbounded_channel();
         let (stop, stopped) = watch::channel(Stop::NotYet);
         let (ended, outcome) = watch::channel(None);
@@ -201,6 +244,7 @@ impl ServerBuilder {
             stop,
             outcome,
             thread: Some(thread),
+            _provisional: provisional,
         })
     }
 }

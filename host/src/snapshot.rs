@@ -51,9 +51,9 @@ struct Inner {
 }
 
 impl Snapshot {
-    pub(crate) fn new(still: Still, time: Timepiece, now_us: u64, setup: Setup) -> Self {
+    pub(crate) fn new(still: Arc<Still>, time: Timepiece, now_us: u64, setup: Setup) -> Self {
         Self(Arc::new(Inner {
-            still: Arc::new(still),
+            still,
             time,
             now_us,
             setup,
@@ -177,7 +177,8 @@ impl Snapshot {
         };
         let mut time = Timepiece::new(Clock::System);
         time.put(now_us);
-        Ok(Some(Self::new(Still::read(from)?, time, now_us, setup)))
+        let still = Arc::new(Still::read(from)?);
+        Ok(Some(Self::new(still, time, now_us, setup)))
     }
 
     pub(crate) fn still(&self) -> &Arc<Still> {

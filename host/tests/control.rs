@@ -180,6 +180,48 @@ fn what_is_ordered_goes_wrong() {
 }
 
 #[test]
+fn a_fault_is_for_whom_it_is_ordered() {
+    let (server, mut client) = server();
+    client.say("ACL SETUSER guest on nopass ~* +@all", "+OK\r\n");
+    let mut guest = Client::to(server.addr());
+    guest.say("AUTH guest x", "+OK\r\n");
+    guest.say("CLIENT SETNAME worker-1", "+OK\r\n");
+    guest.say("CLIENT ID", ":2\r\n");
+    for (whom, number) in [
+        ("USER guest", 1),
+        ("CLIENT worker-*", 2),
+        ("ID 2", 3),
+        ("ID 2 USER guest CLIENT worker-? COMMAND ping", 4),
+    ] {
+        let order = format!("PETRIDIS FAULT ADD ERROR \"ERR not you\" {whom}");
+        client.say(&order, &format!(":{number}\r\n"));
+        guest.say("PING", "-ERR not you\r\n");
+        client.say("PING", "+PONG\r\n");
+        client.say(&format!("PETRIDIS FAULT REMOVE {number}"), ":1\r\n");
+    }
+    // All has to fit.
+    client.say(
+        "PETRIDIS FAULT ADD ERROR \"ERR not you\" USER guest ID 1",
+        ":5\r\n",
+    );
+    guest.say("PING", "+PONG\r\n");
+    client.say("PING", "+PONG\r\n");
+    const NO_NUMBER: &str = "-ERR value is not an integer or out of range\r\n";
+    for (wrong, answer) in [
+        ("ID -1", "-ERR syntax error\r\n"),
+        ("ID x", NO_NUMBER),
+        ("USER", "-ERR syntax error\r\n"),
+        ("CLIENT", "-ERR syntax error\r\n"),
+    ] {
+        client.say(&format!("PETRIDIS FAULT ADD CLOSE {wrong}"), answer);
+    }
+    client.say(
+        "PETRIDIS FAULT LIST",
+        "*1\r\n*3\r\n:5\r\n$33\r\nERROR ERR not you USER guest ID 1\r\n$-1\r\n",
+    );
+}
+
+#[test]
 fn a_database_is_text_and_commands_are_logged() {
     let (_server, mut client) = server();
     client.say("PETRIDIS LOG START", "+OK\r\n");

@@ -198,8 +198,10 @@ fn help(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
             (
                 "FAULT ADD <ERROR <text> | DELAY <ms> | CLOSE [BEFORE | AFTER] | CUT [<bytes>]>",
                 &[
-                    "      [COMMAND <name>] [KEY <pattern>] [CLIENT <name>] [TIMES <n>] [SHARE <percent>]",
-                    "Have commands that fit fail; returns a number.",
+                    "      [COMMAND <name>] [KEY <pattern>] [CLIENT <pattern>] [ID <client-id>]",
+                    "      [USER <name>] [TIMES <n>] [SHARE <percent>]",
+                    "Have commands that fit fail; returns a number. CLIENT fits the name that a client",
+                    "gave itself. Of what is given all has to fit.",
                 ],
             ),
             (

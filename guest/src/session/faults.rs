@@ -35,8 +35,12 @@ struct Fault {
     number: i64,
     action: Action,
     command: Option<Box<[u8]>>,
+    /// A pattern.
     key: Option<Box<[u8]>>,
+    /// A pattern for the name that a client gave itself.
     client: Option<Box<[u8]>>,
+    client_id: Option<u64>,
+    user: Option<Box<[u8]>>,
     /// How often yet.
     times: Option<u64>,
     /// Of a hundred.
@@ -44,8 +48,15 @@ struct Fault {
     words: Vec<Box<[u8]>>,
 }
 
+/// Whose command it is.
+struct Caller<'a> {
+    id: u64,
+    name: &'a [u8],
+    user: &'a [u8],
+}
+
 impl Fault {
-    fn fits(&self, spec: &CommandSpec, args: Args<'_>, name: &[u8]) -> bool {
+    fn fits(&self, spec: &CommandSpec, args: Args<'_>, caller: &Caller<'_>) -> bool {
         let is_command = |wanted: &[u8]| {
             let parent = spec.name.split('|').next().unwrap_or(spec.name);
             [spec.name, parent]
@@ -59,8 +70,11 @@ impl Fault {
                 key.is_some_and(|key| glob::matches(pattern, key, false))
             })
         };
+        let has_name = |pattern: &[u8]| glob::matches(pattern, caller.name, false);
         self.command.as_deref().is_none_or(is_command)
-            && self.client.as_deref().is_none_or(|client| client == name)
+            && self.client_id.is_none_or(|id| id == caller.id)
+            && self.client.as_deref().is_none_or(has_name)
+            && self.user.as_deref().is_none_or(|user| user == caller.user)
             && self.key.as_deref().is_none_or(has_key)
     }
 }
@@ -118,12 +132,16 @@ impl Server {
         if command.spec.is_our_own() {
             return Course::Runs;
         }
+        let caller = Caller {
+            id: client.id,
+            name: &client.name,
+            user: &self.acl.get(client.user).name,
+        };
         let Faults { all, rng, .. } = &mut self.faults;
         let seed = || self.rng.clone().u64(..);
         let rng = rng.get_or_insert_with(|| fastrand::Rng::with_seed(seed()));
-        let mut meets = |fault: &Fault| {
-            fault.fits(command.spec, args, &client.name) && rng.u8(0..100) < fault.share
-        };
+        let mut meets =
+            |fault: &Fault| fault.fits(command.spec, args, &caller) && rng.u8(0..100) < fault.share;
         let Some(at) = all.iter().position(&mut meets) else {
             return Course::Runs;
         };
@@ -205,7 +223,7 @@ pub(super) fn fault(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
 }
 
 /// ERROR text | DELAY ms | CLOSE [BEFORE | AFTER] | CUT [bytes], then [COMMAND name] [KEY pattern]
-/// [CLIENT name] [TIMES n] [SHARE percent]
+/// [CLIENT pattern] [ID client-id] [USER name] [TIMES n] [SHARE percent]
 fn add(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     let mut rest = args.iter().peekable();
     let word = rest.next().unwrap_or_default();
@@ -236,6 +254,8 @@ fn add(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
         command: None,
         key: None,
         client: None,
+        client_id: None,
+        user: None,
         times: None,
         share: 100,
         words: args.iter().map(Into::into).collect(),
@@ -249,6 +269,10 @@ fn add(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
             fault.key = Some(bytes()?);
         } else if is(option, "CLIENT") {
             fault.client = Some(bytes()?);
+        } else if is(option, "ID") {
+            fault.client_id = Some(unsigned(value)?);
+        } else if is(option, "USER") {
+            fault.user = Some(bytes()?);
         } else if is(option, "TIMES") {
             fault.times = Some(unsigned(value)?).filter(|times| *times > 0);
             fault.times.ok_or(error::SYNTAX)?;
