@@ -86,9 +86,10 @@ pub(crate) fn answers(
 ) -> Result<Vec<Vec<u8>>, TestCaseError> {
     let protocol = protocol.to_string();
     // No cursor: to refuse it, Redis clears C's errno, which SORT looks at.
-    let clean: [&[&str]; 5] = [
+    let clean: [&[&str]; 6] = [
         &["RESET"],
         &["FLUSHALL"],
+        &["CONFIG", "SET", "rdbcompression", "yes"],
         &["ACL", "DELUSER", "u", "v", ""],
         &["HELLO", &protocol],
         &["SCAN", "x"],
