@@ -10,7 +10,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseResult, TestRunner};
 
-use crate::differential::native_now;
+use crate::differential::{self, native_now};
 use crate::generate::Words;
 use crate::generate::crowd::{CLIENTS, Crowd, ID_OF, MOMENT, crowd, name};
 use crate::play::{Chunk, Patience, Player, encode};
@@ -39,9 +39,17 @@ pub fn run(real: &mut Real, cases: u32) -> Result<(), String> {
     };
     TestRunner::new(config)
         .run(&(crowd(COMMANDS), 0..1_u8 << CLIENTS), |(script, resp3)| {
-            let real = &mut *real.borrow_mut();
+            let real = &mut **real.borrow_mut();
             real.reconnect();
-            compare(&script, resp3, real)
+            let compared = compare(&script, resp3, real);
+            if compared.is_err() && real.is_gone() {
+                // 8.0.2 does, now and then, in `lookupKey`: that is nothing to be like.
+                eprintln!("the real server crashed and was started again: {script:?}");
+                let another = differential::start_real();
+                *real = another.ok_or_else(|| TestCaseError::fail("it does not start again"))?;
+                return Ok(());
+            }
+            compared
         })
         .map_err(|difference| difference.to_string())
 }

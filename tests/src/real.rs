@@ -1,7 +1,7 @@
 //! A real Redis 8.0 beside ours: finding it, starting it, playing on it.
 
 use std::env;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -92,6 +92,11 @@ impl Real {
             connections,
             _folder: folder,
         })
+    }
+
+    /// True if nobody listens any more: it has crashed.
+    pub fn is_gone(&self) -> bool {
+        TcpStream::connect(self.address).is_err()
     }
 
     /// Where it listens.

@@ -217,7 +217,8 @@ impl Config {
         Ok((next, Changes(changes)))
     }
 
-    /// Those of the changes that only the host can heed, and that may fail there: names and values.
+    /// Those of the changes that only the host can heed, and that may fail there: names and values. When
+    /// TLS is turned on, what was said of it before comes behind them: nobody has heeded it yet.
     pub fn for_the_host(&self, changes: &Changes) -> Vec<(String, String)> {
         let heeds = |name: &&&'static str| match effect_of(name) {
             Effect::Host(_) => true,
@@ -226,7 +227,20 @@ impl Config {
         };
         let value = |name: &str| self.get(name).unwrap_or_default();
         let changed = changes.0.iter().filter(heeds);
+        let untold: Vec<_> = if changes.has("tls-port") && self.tls_port != 0 {
+            let usual = Config::default();
+            let of_tls = PARAMETERS
+                .iter()
+                .filter(|known| matches!(known.effect, Effect::Tls) && !changes.has(known.name));
+            of_tls
+                .filter(|known| self.printed(known) != usual.printed(known))
+                .map(|known| &known.name)
+                .collect()
+        } else {
+            Vec::new()
+        };
         changed
+            .chain(untold)
             .map(|name| {
                 let value = String::from_utf8_lossy(&value(name)).into_owned();
                 ((*name).to_owned(), value)
