@@ -213,6 +213,15 @@ impl ManualClock {
             .send_modify(|now_us| *now_us = now_us.saturating_add(by_us));
     }
 
+    /// Puts the clock to a time, unless it is later already.
+    pub(crate) fn put_forward(&self, to_us: u64) {
+        self.now_us.send_if_modified(|now_us| {
+            let is_earlier = *now_us < to_us;
+            *now_us = to_us.max(*now_us);
+            is_earlier
+        });
+    }
+
     /// Puts the clock to a time. An engine's time never runs backwards: to an earlier time it
     /// stands still until the clock has caught up.
     pub fn set(&self, to: SystemTime) {
@@ -226,7 +235,8 @@ impl ManualClock {
 }
 
 impl Default for ManualClock {
-    /// A clock that stands at noon (UTC) on 1 January 2025.
+    /// A clock that stands at noon (UTC) on 1 January 2025. A fork that is given it puts it forward to
+    /// when its snapshot was taken.
     fn default() -> Self {
         Self::new(UNIX_EPOCH + Duration::from_secs(1_735_732_800))
     }

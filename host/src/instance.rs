@@ -467,6 +467,10 @@ impl Instance {
     }
 
     fn begin_as(&mut self, origin: &Snapshot) -> Result<(), Error> {
+        if let Clock::Manual(clock) = self.time.clock() {
+            // It would stand still until the clock is where the snapshot was taken.
+            clock.put_forward(origin.now_us());
+        }
         let continuation = Continuation {
             now_us: self.time.now_us().max(origin.now_us()),
             seed: self.setup.seed,

@@ -324,6 +324,20 @@ fn a_restored_engine_does_what_it_did() {
     assert_eq!(run(&mut snapshot.fork().expect("a fork")), first);
 }
 
+#[test]
+fn a_clock_that_is_behind_the_snapshot_is_put_forward() {
+    let mut redis = Instance::new().expect("an instance");
+    tell(&mut redis, "SET key value PX 60000");
+    let snapshot = redis.snapshot().expect("a snapshot");
+    // It shows a time long ago.
+    let clock = ManualClock::default();
+    let builder = Instance::builder().clock(clock.clone());
+    let mut fork = builder.snapshot(&snapshot).build().expect("a fork");
+    assert_eq!(tell(&mut fork, "EXISTS key"), ":1\r\n");
+    clock.advance(Duration::from_secs(61));
+    assert_eq!(tell(&mut fork, "EXISTS key"), ":0\r\n");
+}
+
 /// Everything that there is to tell of an instance, through a connection of its own.
 fn told(redis: &mut Instance) -> String {
     let mut text = String::new();

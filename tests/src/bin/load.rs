@@ -2,7 +2,8 @@
 //! requests are built beforehand, replies are only counted.
 //!
 //! - `load PORT CONNECTIONS PIPELINE REQUESTS WORD...` sends REQUESTS requests. `{key}` in a word is one of
-//!   100,000 keys at random. A word `;` separates commands that are sent, and counted, as one request.
+//!   100,000 keys at random, `{below:N}` a number below N at random, `{same+K}` that number and K more.
+//!   A word `;` separates commands that are sent, and counted, as one request.
 //! - `load publish PORT SUBSCRIBERS PIPELINE MESSAGES` publishes to that many.
 //! - `load hand-over PORT PAIRS TIMES`: one of a pair waits with BLPOP for what the other pushes.
 //!
@@ -146,23 +147,41 @@ fn hand_over(port: usize, pairs: usize, times: usize) -> Result<f64> {
 
 fn batches(commands: &[&[&str]], pipeline: usize) -> Vec<Vec<u8>> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut random = || {
+    let mut random = |bound: u64| {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        state % KEYS
+        state % bound
+    };
+    let mut drawn = 0;
+    let mut fill = |word: &str| -> Option<String> {
+        let (before, rest) = word.split_once('{')?;
+        let (wanted, behind) = rest.split_once('}')?;
+        let number = match wanted.split_once(['+', ':']) {
+            None if wanted == "key" => format!("{:012}", random(KEYS)),
+            Some(("below", bound)) => {
+                drawn = random(bound.parse().ok()?);
+                drawn.to_string()
+            }
+            Some(("same", more)) => (drawn + more.parse::<u64>().ok()?).to_string(),
+            _ => return None,
+        };
+        Some(format!("{before}{number}{behind}"))
     };
     let mut one = |words: &[&str]| -> Vec<u8> {
         let filled: Vec<String> = words
             .iter()
-            .map(|word| match word.contains("{key}") {
-                true => word.replace("{key}", &format!("{:012}", random())),
-                false => (*word).to_owned(),
-            })
+            .map(|word| fill(word).unwrap_or_else(|| (*word).to_owned()))
             .collect();
         encode(&filled.iter().map(String::as_str).collect::<Vec<_>>())
     };
-    (0..BATCHES)
+    let is_wide = commands
+        .iter()
+        .flat_map(|words| *words)
+        .any(|word| word.contains("{below:"));
+    // Enough of a large value to be looked at all over it.
+    let count = if is_wide { 8 * BATCHES } else { BATCHES };
+    (0..count)
         .map(|_| {
             let all = (0..pipeline).flat_map(|_| commands);
             all.flat_map(|words| one(words)).collect()
