@@ -255,7 +255,8 @@ impl Replies {
                     return Err(Error::other(text));
                 }
                 Some(b'$') if !self.line.starts_with(b"$-1") => self.skip = length() + 2,
-                Some(b'*') => self.members += length() + 1,
+                // An array within another is one member of that.
+                Some(b'*') => self.members += length() + usize::from(self.members == 0),
                 _ => {}
             }
             self.line.clear();
