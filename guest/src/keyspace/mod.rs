@@ -187,11 +187,11 @@ impl Keyspace {
     /// The entry at a position, marked as used if uses are to be marked.
     #[inline(always)]
     fn touch(&mut self, db: usize, position: usize) -> &Entry {
+        let (accounting, now_s) = (self.accounting, self.now_s());
         let table = &mut self.databases[db];
         if !self.touching {
             return table.entry(position);
         }
-        let (accounting, now_s) = (self.accounting, (self.now_us / 1_000_000) as u32);
         let rng = &mut self.rng;
         table.touch(position, |access| access.again(accounting, now_s, rng))
     }
@@ -413,9 +413,7 @@ impl Keyspace {
     /// the last entry takes its place: positions are to be visited from the last to the first.
     pub fn live_at(&mut self, db: usize, position: usize) -> Option<&Entry> {
         if self.is_due(db, position) {
-            if self.expiring {
-                self.expire_at(db, position);
-            }
+            self.expire_if_expiring(db, position);
             return None;
         }
         Some(self.databases[db].entry(position))
