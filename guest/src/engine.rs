@@ -18,6 +18,9 @@ pub use crate::session::{
 /// so that what is answered can go out and memory stays bounded.
 const STEP_OUTPUT_BYTES: usize = 1 << 20;
 
+/// With so few arguments that are known of ahead, there is no more than one key to look ahead for.
+const FEW_ARGUMENTS: usize = 3;
+
 /// What an engine is started with; `wit/engine.wit` explains each field.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -371,6 +374,9 @@ impl Engine {
         let limited = server.config.client_output_buffer_limit[0].hard_bytes > 0;
         let mut plain = PlainRun::begin(server, connection);
         loop {
+            if plain.is_on() && decoder.is_level() && decoder.parse_ahead(bytes) > FEW_ARGUMENTS {
+                plain.foresee(server, decoder.requests_ahead(bytes));
+            }
             let limits = Limits {
                 bulk_len: server.config.proto_max_bulk_len,
                 authenticated: plain.is_on() || server.may_run_commands(connection),
@@ -443,7 +449,12 @@ impl Engine {
                 break;
             }
             plain = PlainRun::begin(server, connection);
+            if !plain.is_on() {
+                // What it may send may be less now.
+                decoder.fall_back();
+            }
         }
+        decoder.fall_back();
         plain.book(server, connection);
         if matches!(server.closes.last(), Some(last) if last.connection == connection && !last.flush)
         {

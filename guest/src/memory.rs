@@ -18,6 +18,12 @@ pub fn used() -> usize {
     ALLOCATOR.allocated()
 }
 
+/// True if `bytes` more come to no more than the ceiling.
+#[inline]
+pub fn has_room_for(bytes: usize, ceiling: usize) -> bool {
+    used().saturating_add(bytes) <= ceiling
+}
+
 /// Bytes of linear memory, which never shrinks. Natively the same as [`used`].
 pub fn resident() -> usize {
     #[cfg(target_arch = "wasm32")]

@@ -190,16 +190,25 @@ fn store(slot: &mut Slot, bytes: &[u8]) {
 
 /// SET key value [NX | XX] [GET] [EX s | PX ms | EXAT t | PXAT t | KEEPTTL]
 fn set(ctx: &mut Context, args: Args) -> Outcome {
-    let set = if args.len() == 3 {
-        SetArgs::new(args.at(1), args.at(2))
-    } else {
-        SetArgs::parse(args)?
-    };
-    match set_generic(ctx, &set, "set")? {
+    if args.len() == 3 {
+        return set_only(ctx, args.at(1), args.at(2));
+    }
+    match set_generic(ctx, &SetArgs::parse(args)?, "set")? {
         SetResult::Stored => ctx.reply.ok(),
         SetResult::Refused => ctx.reply.null(),
         SetResult::Answered => {}
     }
+    Ok(())
+}
+
+/// What [`set_generic`] comes to where nothing else is asked for.
+fn set_only(ctx: &mut Context, key: &[u8], value: &[u8]) -> Outcome {
+    ctx.reserve(value.len())?;
+    let mut slot = ctx.keyspace.write(ctx.db, key);
+    store(&mut slot, value);
+    slot.persist();
+    slot.event(EventClass::STRING, "set");
+    ctx.reply.ok();
     Ok(())
 }
 

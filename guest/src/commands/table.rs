@@ -86,6 +86,23 @@ impl CommandSpec {
         }
     }
 
+    /// Where the keys are in a request of `argc` arguments, if they are at a fixed place.
+    #[inline]
+    pub fn fixed_places(&self, argc: usize) -> impl Iterator<Item = usize> + use<> {
+        let last = if self.last_key < 0 {
+            argc as i32 + self.last_key
+        } else {
+            self.last_key
+        };
+        let places = match self.first_key {
+            0 => 0..0,
+            first => first..last + 1,
+        };
+        places
+            .step_by(self.step.max(1) as usize)
+            .map(|place| place as usize)
+    }
+
     /// The name without the parent's: `get` of `config|get`.
     #[inline]
     pub fn own_name(&self) -> &'static str {
@@ -128,6 +145,26 @@ pub fn lookup(name: &[u8]) -> Option<&'static CommandSpec> {
             }
         }
         slot = (slot + 1) % SLOTS.len();
+    }
+}
+
+/// Looks commands up, and remembers the last one: requests that come together mostly name the same.
+#[derive(Clone, Copy, Default)]
+pub struct Recall(Option<(Digest, &'static CommandSpec)>);
+
+impl Recall {
+    /// As [`lookup`].
+    #[inline]
+    pub fn lookup(&mut self, name: &[u8]) -> Option<&'static CommandSpec> {
+        let digest = Digest::of(name);
+        match self.0 {
+            Some((last, spec)) if last == digest && name.len() <= Digest::WHOLE => Some(spec),
+            _ => {
+                let spec = lookup(name)?;
+                self.0 = Some((digest, spec));
+                Some(spec)
+            }
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod access;
 mod eviction;
 #[cfg(test)]
 mod field_tests;
+mod foresight;
 mod journal;
 mod propagation;
 mod recency;
@@ -14,6 +15,7 @@ mod table;
 
 pub use access::{Access, Accounting, Pace};
 pub use eviction::Candidates;
+pub use foresight::Foresight;
 pub use journal::{Cause, Change, Event, EventClass, Journal};
 pub use propagation::{Propagation, Telling, Told};
 pub use restoring::Restored;
@@ -236,7 +238,7 @@ impl Keyspace {
 
     /// True if `bytes` more would still fit in the instance.
     pub fn has_room_for(&self, bytes: usize) -> bool {
-        crate::memory::used().saturating_add(bytes) <= self.memory_ceiling
+        crate::memory::has_room_for(bytes, self.memory_ceiling)
     }
 
     /// Bytes that the index of a database takes on top when `more` keys come: none, but at the few
@@ -249,6 +251,14 @@ impl Keyspace {
     /// Bytes that may be filled in all.
     pub fn memory_ceiling(&self) -> usize {
         self.memory_ceiling
+    }
+
+    // ---- foreseeing
+
+    /// To look ahead for keys of a database; `None` where that would gain nothing.
+    #[inline]
+    pub fn foresight(&self, db: usize) -> Option<Foresight<'_>> {
+        Foresight::of(&self.databases[db], &self.seed)
     }
 
     // ---- reading

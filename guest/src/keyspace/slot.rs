@@ -1,18 +1,27 @@
 //! The guard of a write. Handlers change a key through it and do no bookkeeping by hand: what has
 //! to follow a change is done when the guard goes.
 
-use super::{Access, Accounting, EventClass, Keyspace};
+use super::journal::Journal;
+use super::table::Table;
+use super::{Access, Accounting, EventClass, Keyspace, KeyspaceStats};
 use crate::resp::OwnedArgs;
 use crate::value::{Fields, List, Set, SortedSet, Stream, StringValue, Value, WrongType};
 
 /// A key that a command is about to write, existing or not.
 pub struct Slot<'k> {
-    keyspace: &'k mut Keyspace,
+    table: &'k mut Table,
+    journal: &'k mut Journal,
+    stats: &'k mut KeyspaceStats,
+    accounting: Accounting,
+    now_us: u64,
+    memory_ceiling: usize,
     db: usize,
     key: &'k [u8],
     hash: u32,
     position: Option<usize>,
     changed: bool,
+    /// Whether what the key holds may have been left empty, or in no order of what expires.
+    unsettled: bool,
     /// As how many changes it counts, if it is changed.
     changes: u64,
     /// Who hears that it is changed.
@@ -42,12 +51,18 @@ impl<'k> Slot<'k> {
             }
         }
         Slot {
-            keyspace,
+            table: &mut keyspace.databases[db],
+            journal: &mut keyspace.journal,
+            stats: &mut keyspace.stats,
+            accounting: keyspace.accounting,
+            now_us: keyspace.now_us,
+            memory_ceiling: keyspace.memory_ceiling,
             db,
             key,
             hash,
             position,
             changed: false,
+            unsettled: false,
             changes: 1,
             told: Told::Everyone,
         }
@@ -63,7 +78,7 @@ impl<'k> Slot<'k> {
     #[inline]
     pub fn value(&self) -> Option<&Value> {
         self.position
-            .map(|position| self.keyspace.databases[self.db].entry(position).value())
+            .map(|position| self.table.entry(position).value())
     }
 
     /// Counts a hit or a miss, as [`Keyspace::read`] does: for a command that answers what the key
@@ -71,9 +86,9 @@ impl<'k> Slot<'k> {
     #[inline]
     pub fn count_read(&mut self) {
         if self.exists() {
-            self.keyspace.stats.hits += 1;
+            self.stats.hits += 1;
         } else {
-            self.keyspace.stats.misses += 1;
+            self.stats.misses += 1;
             self.event(EventClass::KEY_MISS, "keymiss");
         }
     }
@@ -83,7 +98,9 @@ impl<'k> Slot<'k> {
     pub fn value_mut(&mut self) -> Option<&mut Value> {
         let position = self.position?;
         self.changed = true;
-        Some(self.keyspace.databases[self.db].value_mut(position))
+        let value = self.table.value_mut(position);
+        self.unsettled |= value.is_aggregate();
+        Some(value)
     }
 
     /// Stores a value, whatever was there; it does not expire.
@@ -91,7 +108,7 @@ impl<'k> Slot<'k> {
     pub fn put(&mut self, value: impl Into<Value>) {
         self.put_keeping_expiry(value);
         if let Some(position) = self.position {
-            self.keyspace.databases[self.db].clear_deadline(position);
+            self.table.clear_deadline(position);
         }
     }
 
@@ -100,14 +117,14 @@ impl<'k> Slot<'k> {
     pub fn put_keeping_expiry(&mut self, value: impl Into<Value>) {
         self.changed = true;
         let value = value.into();
+        self.unsettled |= value.is_aggregate();
         match self.position {
-            Some(position) => *self.keyspace.databases[self.db].value_mut(position) = value,
+            Some(position) => *self.table.value_mut(position) = value,
             None => {
-                let access = Access::new(self.keyspace.accounting, self.keyspace.now_s());
-                let table = &mut self.keyspace.databases[self.db];
+                let access = Access::new(self.accounting, self.now_s());
+                let table = &mut *self.table;
                 self.position = Some(table.insert(self.hash, self.key, value, access));
-                self.keyspace
-                    .journal
+                self.journal
                     .event(EventClass::NEW, "new", self.db, self.key);
             }
         }
@@ -115,14 +132,14 @@ impl<'k> Slot<'k> {
 
     /// What is known of the accesses to the key, this one included.
     pub fn access(&self) -> Option<Access> {
-        let entry = |position| self.keyspace.databases[self.db].entry(position);
+        let entry = |position| self.table.entry(position);
         self.position.map(|position| entry(position).access())
     }
 
     /// Makes it what was known of the accesses to another key that this one was.
     pub fn set_access(&mut self, access: Access) {
         if let Some(position) = self.position {
-            self.keyspace.databases[self.db].set_access(position, access);
+            self.table.set_access(position, access);
         }
     }
 
@@ -139,12 +156,12 @@ impl<'k> Slot<'k> {
 
     /// Counts fields that went because their time was up: INFO shows them.
     pub fn count_expired_fields(&mut self, fields: usize) {
-        self.keyspace.stats.expired_fields += fields as u64;
+        self.stats.expired_fields += fields as u64;
     }
 
     /// Tells who follows the changes that a field is gone whose time was up, before anything else.
     pub fn propagate_field_gone(&mut self, name: &[u8]) {
-        let propagation = &mut self.keyspace.journal.propagation;
+        let propagation = &mut self.journal.propagation;
         propagation.field_gone(self.db, self.key, name);
     }
 
@@ -155,8 +172,9 @@ impl<'k> Slot<'k> {
         let Some(position) = self.position else {
             return 0;
         };
-        let propagation = &mut self.keyspace.journal.propagation;
-        let Value::Hash(fields) = self.keyspace.databases[db].value_mut(position) else {
+        self.unsettled = true;
+        let propagation = &mut self.journal.propagation;
+        let Value::Hash(fields) = self.table.value_mut(position) else {
             return 0;
         };
         let removed = fields.remove_due(now_ms, |name| propagation.field_gone(db, key, name));
@@ -180,12 +198,12 @@ impl<'k> Slot<'k> {
     pub fn remove(&mut self) -> Option<Value> {
         let position = self.position.take()?;
         self.changed = true;
-        Some(self.keyspace.databases[self.db].remove(position))
+        Some(self.table.remove(position))
     }
 
     /// When the key expires, in milliseconds since the Unix epoch.
     pub fn deadline_ms(&self) -> Option<i64> {
-        self.keyspace.databases[self.db].deadline_ms(self.position?)
+        self.table.deadline_ms(self.position?)
     }
 
     /// Makes an existing key expire at that time, in milliseconds since the Unix epoch. A time that
@@ -193,7 +211,7 @@ impl<'k> Slot<'k> {
     pub fn expire_at_ms(&mut self, at_ms: i64) {
         if let Some(position) = self.position {
             self.changed = true;
-            self.keyspace.databases[self.db].set_deadline(position, at_ms);
+            self.table.set_deadline(position, at_ms);
         }
     }
 
@@ -202,7 +220,7 @@ impl<'k> Slot<'k> {
         let Some(position) = self.position else {
             return false;
         };
-        let expired = self.keyspace.databases[self.db].clear_deadline(position);
+        let expired = self.table.clear_deadline(position);
         self.changed |= expired;
         expired
     }
@@ -210,37 +228,34 @@ impl<'k> Slot<'k> {
     /// Makes an existing key look as if nobody had used it for so many seconds, unless accesses are
     /// counted.
     pub fn unused_for_s(&mut self, seconds: u64) {
-        if self.keyspace.accounting == Accounting::Recency {
-            self.set_access(Access::idle(seconds, self.keyspace.now_s()));
+        if self.accounting == Accounting::Recency {
+            self.set_access(Access::idle(seconds, self.now_s()));
         }
     }
 
     /// Makes an existing key look as if it were used that often, where accesses are counted.
     pub fn used_as_often(&mut self, frequency: u8) {
-        if self.keyspace.accounting != Accounting::Recency {
-            self.set_access(Access::counted(frequency, self.keyspace.now_s()));
+        if self.accounting != Accounting::Recency {
+            self.set_access(Access::counted(frequency, self.now_s()));
         }
     }
 
     /// True if somebody follows the changes, and has to be told.
     pub fn is_followed(&self) -> bool {
-        self.keyspace.journal.propagation.is_followed()
+        self.journal.propagation.is_followed()
     }
 
     /// Tells who follows the changes this command instead of the one that runs.
     #[inline]
     pub fn propagate_as(&mut self, words: impl FnOnce(&mut OwnedArgs)) {
-        self.keyspace
-            .journal
-            .propagation
-            .tell_instead(self.db, words);
+        self.journal.propagation.tell_instead(self.db, words);
     }
 
     /// Tells who follows the changes these commands instead of the one that runs, or nothing if there
     /// are none.
     pub fn propagate_all_as(&mut self, commands: Vec<OwnedArgs>) {
         let db = self.db;
-        let propagation = &mut self.keyspace.journal.propagation;
+        let propagation = &mut self.journal.propagation;
         propagation.tell_all_instead(db, commands);
     }
 
@@ -255,17 +270,36 @@ impl<'k> Slot<'k> {
 
     /// Tells subscribers of keyspace events what happened to this key. Several in the order told.
     pub fn event(&mut self, class: EventClass, name: &'static str) {
-        self.keyspace.journal.event(class, name, self.db, self.key);
+        self.journal.event(class, name, self.db, self.key);
     }
 
     /// True if `bytes` more would fit in the instance.
     pub fn has_room_for(&self, bytes: usize) -> bool {
-        self.keyspace.has_room_for(bytes)
+        crate::memory::has_room_for(bytes, self.memory_ceiling)
     }
 
     /// The time of this command, in milliseconds since the Unix epoch.
     pub fn now_ms(&self) -> i64 {
-        self.keyspace.now_ms()
+        (self.now_us / 1000) as i64
+    }
+
+    fn now_s(&self) -> u32 {
+        (self.now_us / 1_000_000) as u32
+    }
+}
+
+impl Slot<'_> {
+    /// Sees to an aggregate that was handed out: a hash is in no order, and what is empty has to go.
+    fn settle(&mut self) {
+        let Some(position) = self.position else {
+            return;
+        };
+        self.table.schedule(position);
+        if self.changed && self.table.entry(position).value().is_empty_aggregate() {
+            self.table.remove(position);
+            self.journal
+                .event(EventClass::GENERIC, "del", self.db, self.key);
+        }
     }
 }
 
@@ -306,29 +340,16 @@ types! {
 impl Drop for Slot<'_> {
     #[inline]
     fn drop(&mut self) {
-        // Whether it counts as changed or not: a hash that was handed out is in no order.
-        if let Some(position) = self.position {
-            self.keyspace.databases[self.db].schedule(position);
+        if self.unsettled {
+            self.settle();
         }
         if !self.changed {
             return;
         }
-        if let Some(position) = self.position
-            && self.keyspace.databases[self.db]
-                .entry(position)
-                .value()
-                .is_empty_aggregate()
-        {
-            self.keyspace.databases[self.db].remove(position);
-            self.keyspace
-                .journal
-                .event(EventClass::GENERIC, "del", self.db, self.key);
-        }
-        self.keyspace.journal.dirty += self.changes;
-        let journal = &mut self.keyspace.journal;
+        self.journal.dirty += self.changes;
         match self.told {
-            Told::Everyone => journal.changed(self.db, self.hash, self.key),
-            Told::Waiters => journal.stirred(self.db, self.hash, self.key),
+            Told::Everyone => self.journal.changed(self.db, self.hash, self.key),
+            Told::Waiters => self.journal.stirred(self.db, self.hash, self.key),
             Told::Nobody => {}
         }
     }

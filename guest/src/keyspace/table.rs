@@ -100,6 +100,12 @@ impl Table {
         self.entries.find(hash, key)
     }
 
+    /// Where a key with that hash most likely is, see [`Dense::likely`].
+    #[inline]
+    pub fn likely(&self, hash: u32) -> Option<usize> {
+        self.entries.likely(hash)
+    }
+
     /// The entry at a position below [`Table::len`].
     #[inline]
     pub fn entry(&self, position: usize) -> &Entry {

@@ -3,6 +3,8 @@
 //! Owns how far into a connection's bytes parsing has come. A request may be cut anywhere; nothing
 //! is parsed twice. The limits and the words of the errors are Redis 8.0's.
 
+use std::ops::Range;
+
 use super::args::{Args, Span};
 use crate::value::number::parse_i64;
 
@@ -13,6 +15,8 @@ const MAX_UNAUTHENTICATED_ARGS: i64 = 10;
 const MAX_UNAUTHENTICATED_BULK: i64 = 16 * 1024;
 /// For so many arguments the room is kept from one request to the next.
 const KEPT_ARGS: usize = 1024;
+/// So many requests are parsed before the first of them is handed out.
+const AHEAD: usize = 32;
 
 /// What a connection may send.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +101,13 @@ pub struct Decoder {
     missing: i64,
     /// Length of the bulk string under way.
     bulk: Option<usize>,
+    /// The arguments of the request under way, or of those that were parsed ahead.
     spans: Vec<Span>,
+    /// Which of them are the arguments of the request that was handed out.
+    current: Range<usize>,
+    /// Whole requests that were parsed ahead, and how many of them are handed out.
+    ahead: Vec<Ahead>,
+    taken: usize,
     /// The request under way is only followed to its end.
     shed: bool,
     /// Bytes of the bulk string under way to pass over, while shedding.
@@ -107,16 +117,31 @@ pub struct Decoder {
     is_inline: bool,
 }
 
+/// Where a request that was parsed ahead ends: its arguments, and its bytes.
+#[derive(Clone, Copy, Debug)]
+struct Ahead {
+    spans: u32,
+    at: u32,
+}
+
 impl Decoder {
     /// Parses on until a request is whole.
     #[inline]
     pub fn next(&mut self, bytes: &[u8], limits: Limits) -> Decoded {
-        if self.missing == 0 {
-            self.spans.clear();
-            if self.short(bytes).is_some() {
-                return Decoded::Request;
-            }
+        let has_one = !self.is_level() || (limits.authenticated && self.look_ahead(bytes, 1) > 0);
+        if !has_one {
+            return self.next_of_any_kind(bytes, limits);
         }
+        let Ahead { spans, at } = self.ahead[self.taken];
+        self.taken += 1;
+        self.current = self.current.end..spans as usize;
+        self.start = self.at;
+        self.at = at as usize;
+        Decoded::Request
+    }
+
+    /// The long way: a request may be an inline command, or come in several pieces.
+    fn next_of_any_kind(&mut self, bytes: &[u8], limits: Limits) -> Decoded {
         while self.missing == 0 {
             self.spans.clear();
             self.start = self.at;
@@ -127,52 +152,79 @@ impl Decoder {
             };
             match step {
                 Err(stop) => return stop,
-                Ok(true) => return Decoded::Request,
+                Ok(true) => return self.found(),
                 Ok(false) => {}
             }
         }
         match self.bulks(bytes, limits) {
-            Ok(()) => Decoded::Request,
+            Ok(()) => self.found(),
             Err(stop) => stop,
         }
     }
 
-    /// Takes a whole request of few and short arguments, which nearly all of them are, in one go. `None`
-    /// leaves everything to be parsed step by step. No limit is as low as what is taken here.
+    fn found(&mut self) -> Decoded {
+        self.current = 0..self.spans.len();
+        Decoded::Request
+    }
+
+    /// True if nothing of what was parsed ahead is left.
     #[inline]
-    fn short(&mut self, bytes: &[u8]) -> Option<()> {
-        let digit = |byte: u8| usize::from(byte - b'0');
-        let [b'*', count @ b'1'..=b'9', b'\r', _, ..] = *bytes.get(self.at..)? else {
-            return None;
+    pub fn is_level(&self) -> bool {
+        self.taken == self.ahead.len()
+    }
+
+    /// Parses requests that are whole, short and well-formed, which nearly all of them are, before they
+    /// are asked for; returns how many arguments they have. Only where nothing is left of those parsed ahead, and
+    /// for a connection that may run commands: no limit of theirs is as low as what is taken here.
+    #[inline]
+    pub fn parse_ahead(&mut self, bytes: &[u8]) -> usize {
+        self.look_ahead(bytes, AHEAD);
+        self.spans.len()
+    }
+
+    /// The requests that are parsed ahead.
+    pub fn requests_ahead<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = Args<'a>> + Clone {
+        let mut start = match self.taken {
+            0 => 0,
+            taken => self.ahead[taken - 1].spans as usize,
         };
-        let mut at = self.at + 4;
-        self.spans.clear();
-        for _ in 0..digit(count) {
-            let len = match *bytes.get(at..)? {
-                [b'$', ones @ b'0'..=b'9', b'\r', _, ..] => {
-                    at += 4;
-                    digit(ones)
-                }
-                [b'$', tens @ b'1'..=b'9', ones @ b'0'..=b'9', b'\r', _, ..] => {
-                    at += 5;
-                    10 * digit(tens) + digit(ones)
-                }
-                _ => return None,
-            };
-            let end = at + len;
-            if end + 2 > bytes.len() {
-                return None;
-            }
-            self.spans.push(Span {
-                start: at as u32,
-                end: end as u32,
-            });
-            at = end + 2;
+        self.ahead[self.taken..].iter().map(move |ahead| {
+            let spans = start..ahead.spans as usize;
+            start = spans.end;
+            Args::new(bytes, &self.spans[spans])
+        })
+    }
+
+    /// Forgets what was parsed ahead and not handed out: the bytes go elsewhere.
+    #[inline]
+    pub fn fall_back(&mut self) {
+        self.ahead.clear();
+        self.taken = 0;
+    }
+
+    #[inline]
+    fn look_ahead(&mut self, bytes: &[u8], most: usize) -> usize {
+        if self.missing > 0 {
+            return 0;
         }
-        self.start = self.at;
-        self.at = at;
+        self.spans.clear();
+        self.fall_back();
+        self.current = 0..0;
         self.is_inline = false;
-        Some(())
+        let mut at = self.at;
+        while self.ahead.len() < most {
+            let spans = self.spans.len();
+            let Some(end) = short(bytes, at, &mut self.spans) else {
+                self.spans.truncate(spans);
+                break;
+            };
+            at = end;
+            self.ahead.push(Ahead {
+                spans: self.spans.len() as u32,
+                at: at as u32,
+            });
+        }
+        self.ahead.len()
     }
 
     /// The request that [`Decoder::next`] has found in these bytes.
@@ -180,7 +232,7 @@ impl Decoder {
     pub fn args<'a>(&'a self, bytes: &'a [u8]) -> Args<'a> {
         Args::new(
             if self.is_inline { &self.inline } else { bytes },
-            &self.spans,
+            &self.spans[self.current.clone()],
         )
     }
 
@@ -202,6 +254,7 @@ impl Decoder {
             .map_or(0, |len| (self.at + len + 2).saturating_sub(have));
         self.shed = true;
         self.spans = Vec::new();
+        self.fall_back();
         self.at = 0;
         self.start = 0;
     }
@@ -364,6 +417,55 @@ impl Decoder {
     }
 }
 
+/// Takes a whole request of not too many and not too long arguments in one go, without its line breaks
+/// being looked at; returns where it ends. `None` leaves everything to be parsed step by step.
+#[inline]
+fn short(bytes: &[u8], from: usize, spans: &mut Vec<Span>) -> Option<usize> {
+    let digit = |byte: u8| usize::from(byte - b'0');
+    let (count, mut at) = match *bytes.get(from..)? {
+        [b'*', ones @ b'1'..=b'9', b'\r', _, ..] => (digit(ones), from + 4),
+        [b'*', tens @ b'1'..=b'9', ones @ b'0'..=b'9', b'\r', _, ..] => {
+            (10 * digit(tens) + digit(ones), from + 5)
+        }
+        _ => return None,
+    };
+    for _ in 0..count {
+        let len = match *bytes.get(at..)? {
+            [b'$', ones @ b'0'..=b'9', b'\r', _, ..] => {
+                at += 4;
+                digit(ones)
+            }
+            [b'$', tens @ b'1'..=b'9', ones @ b'0'..=b'9', b'\r', _, ..] => {
+                at += 5;
+                10 * digit(tens) + digit(ones)
+            }
+            [
+                b'$',
+                hundreds @ b'1'..=b'9',
+                tens @ b'0'..=b'9',
+                ones @ b'0'..=b'9',
+                b'\r',
+                _,
+                ..,
+            ] => {
+                at += 6;
+                100 * digit(hundreds) + 10 * digit(tens) + digit(ones)
+            }
+            _ => return None,
+        };
+        let end = at + len;
+        if end + 2 > bytes.len() {
+            return None;
+        }
+        spans.push(Span {
+            start: at as u32,
+            end: end as u32,
+        });
+        at = end + 2;
+    }
+    Some(at)
+}
+
 /// Where the line that begins at `from` has its `\r`, once the `\n` behind it is there too.
 #[inline]
 fn line(bytes: &[u8], from: usize, too_big: ProtocolError) -> Result<usize, Decoded> {
@@ -514,5 +616,70 @@ fn hex(digit: u8) -> u8 {
         b'0'..=b'9' => digit - b'0',
         b'a'..=b'f' => digit - b'a' + 10,
         _ => digit - b'A' + 10,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANY: Limits = Limits {
+        bulk_len: 512 << 20,
+        authenticated: true,
+    };
+
+    const REQUESTS: &[u8] =
+        b"*1\r\n$4\r\nPING\r\n*3\r\n$3\r\nSET\r\n$1\r\na\r\n$12\r\nabcdefghijkl\r\n\
+                              GET a\r\n*2\r\n$3\r\nGET\r\n$1\r\na\r\n*2\r\n$3\r\nGET\r\n$1";
+
+    /// Every request that comes, and how many bytes are done with after it. `step` is done before each.
+    fn requests(mut step: impl FnMut(&mut Decoder)) -> Vec<(Vec<Vec<u8>>, usize)> {
+        let mut decoder = Decoder::default();
+        let mut found = Vec::new();
+        loop {
+            step(&mut decoder);
+            if decoder.next(REQUESTS, ANY) != Decoded::Request {
+                return found;
+            }
+            let args = decoder.args(REQUESTS).iter().map(<[u8]>::to_vec).collect();
+            found.push((args, decoder.consumed()));
+        }
+    }
+
+    #[test]
+    fn what_is_parsed_ahead_is_what_comes_one_by_one() {
+        let one_by_one = requests(|_| {});
+        assert_eq!(one_by_one.len(), 4);
+        let mut seen = Vec::new();
+        let ahead = requests(|decoder| {
+            if decoder.is_level() {
+                seen.push(decoder.parse_ahead(REQUESTS));
+            }
+            assert!(decoder.requests_ahead(REQUESTS).count() <= 2);
+        });
+        assert_eq!(ahead, one_by_one);
+        // Up to the inline command, nothing of that, and up to what is cut.
+        assert_eq!(seen, [4, 0, 2, 0]);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_parsed_again() {
+        let forgetful = requests(|decoder| {
+            decoder.fall_back();
+            decoder.parse_ahead(REQUESTS);
+        });
+        assert_eq!(forgetful, requests(|_| {}));
+    }
+
+    #[test]
+    fn who_may_run_nothing_may_not_send_many_arguments() {
+        let bytes = [&b"*11\r\n"[..], &b"$1\r\na\r\n".repeat(11)].concat();
+        let nothing = Limits {
+            authenticated: false,
+            ..ANY
+        };
+        let error = Decoded::Error(ProtocolError::UnauthenticatedCount);
+        assert_eq!(Decoder::default().next(&bytes, nothing), error);
+        assert_eq!(Decoder::default().next(&bytes, ANY), Decoded::Request);
     }
 }

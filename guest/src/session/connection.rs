@@ -8,13 +8,14 @@ use crate::resp::{Args, Protocol};
 
 pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
     ("auth", auth),
-    ("echo", echo),
     ("hello", hello),
-    ("ping", ping),
     ("quit", quit),
     ("reset", reset),
     ("select", select),
 ];
+
+/// The commands of this file that change nothing.
+pub(super) const QUERIES: &[(&str, SessionHandler)] = &[("echo", echo), ("ping", ping)];
 
 /// AUTH [username] password
 fn auth(call: &mut Call<'_>, args: Args<'_>) -> Outcome {

@@ -583,7 +583,7 @@ pub fn execute_as(
             let outcome = run(&mut context, args);
             (outcome, context.wait.map_or(Done::Answered, Done::Waits))
         }
-        Handler::Session(run) => {
+        Handler::Session(run) | Handler::Query(run) => {
             let mut call = Call {
                 server,
                 connection,

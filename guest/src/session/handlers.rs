@@ -20,6 +20,8 @@ pub enum Handler {
     Data(DataHandler),
     /// Is about connections or the server.
     Session(SessionHandler),
+    /// Is about them, and changes neither.
+    Query(SessionHandler),
 }
 
 /// By the id of the command. Made when the crate is compiled: starting an instance costs nothing.
@@ -42,6 +44,7 @@ static HANDLERS: [Option<Handler>; COUNT] = {
     session(&mut table, acl::HANDLERS);
     session(&mut table, append_only::HANDLERS);
     session(&mut table, connection::HANDLERS);
+    query(&mut table, connection::QUERIES);
     session(&mut table, client_command::HANDLERS);
     session(&mut table, cluster::HANDLERS);
     session(&mut table, command::HANDLERS);
@@ -102,6 +105,14 @@ const fn session(table: &mut [Option<Handler>; COUNT], handlers: &[(&str, Sessio
     let mut at = 0;
     while at < handlers.len() {
         table[id_of(handlers[at].0)] = Some(Handler::Session(handlers[at].1));
+        at += 1;
+    }
+}
+
+const fn query(table: &mut [Option<Handler>; COUNT], handlers: &[(&str, SessionHandler)]) {
+    let mut at = 0;
+    while at < handlers.len() {
+        table[id_of(handlers[at].0)] = Some(Handler::Query(handlers[at].1));
         at += 1;
     }
 }

@@ -9,7 +9,7 @@ use super::gate::{self, Command, Done, Standing};
 use super::handlers::{self, Handler};
 use super::scripting::flags_of;
 use super::{Caller, Client, Connection, ReplyMode, Server};
-use crate::commands::table::{self, Flags};
+use crate::commands::table::{Flags, Recall};
 use crate::resp::{Args, Wire};
 
 /// What became of a request.
@@ -24,7 +24,7 @@ pub enum Ran {
 }
 
 /// Requests of one client, one after the other, and what is still to be booked of them.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct PlainRun {
     /// What counts of the client; `None` where there is something to look at.
     standing: Option<Standing>,
@@ -32,6 +32,7 @@ pub struct PlainRun {
     reply_bytes: u64,
     longest_request: usize,
     last_command: Option<&'static str>,
+    recall: Recall,
 }
 
 impl PlainRun {
@@ -55,6 +56,26 @@ impl PlainRun {
         self.standing.is_some()
     }
 
+    /// Looks at the requests that are about to run: where many keys are wanted of many, waiting for each
+    /// in turn takes longer than all else.
+    #[inline]
+    pub fn foresee<'a>(&mut self, server: &Server, requests: impl Iterator<Item = Args<'a>>) {
+        let Some(standing) = self.standing else {
+            return;
+        };
+        let Some(mut foresight) = server.keyspace.foresight(standing.db) else {
+            return;
+        };
+        for args in requests {
+            if let Some(spec) = self.recall.lookup(args.at(0)) {
+                for place in spec.fixed_places(args.len()) {
+                    args.get(place).inspect(|key| foresight.expect(key));
+                }
+            }
+        }
+        foresight.look();
+    }
+
     /// Runs a request, if that can be done plainly.
     #[inline]
     pub fn run(
@@ -64,7 +85,7 @@ impl PlainRun {
         args: Args<'_>,
         wire: &mut Wire,
     ) -> Ran {
-        let (Some(standing), Some(spec)) = (self.standing, table::lookup(args.at(0))) else {
+        let (Some(standing), Some(spec)) = (self.standing, self.recall.lookup(args.at(0))) else {
             return Ran::Not;
         };
         let Some(handler) = handlers::of(spec) else {
@@ -82,21 +103,23 @@ impl PlainRun {
         self.commands += 1;
         self.longest_request = self.longest_request.max(request_bytes);
         self.last_command = Some(spec.name);
-        if matches!(handler, Handler::Session(_)) {
+        let may_change_it = matches!(handler, Handler::Session(_));
+        if may_change_it {
             self.book_with(server, connection, args);
         }
         let start = wire.len();
         let command = Command { spec, handler };
         let by = Caller::Client;
         let done = gate::execute_as(server, connection, standing, by, command, args, wire);
-        if matches!((&done, handler), (Ok(Done::Answered), Handler::Data(_)))
+        if matches!(done, Ok(Done::Answered))
+            && !may_change_it
             && !server.is_unsettled
             && !wire.overflowed()
         {
             self.reply_bytes += (wire.len() - start) as u64;
             return Ran::Plainly;
         }
-        if matches!(handler, Handler::Data(_)) {
+        if !may_change_it {
             self.book_with(server, connection, args);
         }
         gate::conclude(server, connection, command, args, wire, start, done);

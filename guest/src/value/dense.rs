@@ -82,6 +82,13 @@ impl<T: Keyed> Dense<T> {
             .map(|position| *position as usize)
     }
 
+    /// Where an entry with that hash most likely is, if there is one; nothing of any entry is looked at.
+    #[inline]
+    pub fn likely(&self, hash: u32) -> Option<usize> {
+        let position = self.index.iter_hash(spread(hash)).next();
+        position.map(|position| *position as usize)
+    }
+
     /// The entry at a position, where there is one.
     #[inline]
     pub fn at(&self, position: usize) -> &T {

@@ -70,6 +70,12 @@ impl Value {
         }
     }
 
+    /// True unless it is a string.
+    #[inline]
+    pub fn is_aggregate(&self) -> bool {
+        !matches!(self, Value::String(_))
+    }
+
     /// True for an aggregate without members, which no key may hold.
     pub fn is_empty_aggregate(&self) -> bool {
         match self {

@@ -199,6 +199,16 @@ impl StringValue {
         }
     }
 
+    /// The first byte, if they are not within the value itself: to have them brought nearer.
+    #[inline]
+    pub fn first_afar(&self) -> Option<u8> {
+        match self {
+            Self::Int(_) | Self::Tiny(_) => None,
+            Self::Embedded(bytes) => bytes.first().copied(),
+            Self::Raw(bytes) => bytes.first().copied(),
+        }
+    }
+
     /// Bytes on the heap.
     pub fn heap_bytes(&self) -> usize {
         match self {
