@@ -615,7 +615,7 @@ impl Engine {
             no_touch: true,
             ..Client::default()
         };
-        let unseen = server.hide();
+        let unseen = server.hide(connection);
         server.clients.put_back(connection, client);
         let (mut replies, mut rest) = (Vec::new(), request);
         // A step's worth of replies at a time.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::faults::Fault;
 use crate::inspect::{Database, LoggedCommand};
 use crate::park;
 use crate::snapshot::Snapshot;
@@ -286,6 +287,38 @@ impl Server {
     /// As [`crate::Server::logged_commands`].
     pub fn logged_commands(&self) -> Result<Vec<LoggedCommand>, Error> {
         park::run(self.inner.logged_commands())
+    }
+
+    /// Has something go wrong from now on; see [`crate::Instance::order_fault`].
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::Server::order_fault`].
+    pub fn order_fault(&self, fault: &Fault) -> Result<u64, Error> {
+        park::run(self.inner.order_fault(fault))
+    }
+
+    /// Takes a fault back; see [`crate::Instance::remove_fault`].
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::Server::remove_fault`].
+    pub fn remove_fault(&self, number: u64) -> Result<bool, Error> {
+        park::run(self.inner.remove_fault(number))
+    }
+
+    /// Takes all faults back.
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::Server::clear_faults`].
+    pub fn clear_faults(&self) -> Result<(), Error> {
+        park::run(self.inner.clear_faults())
+    }
+
+    /// The files that it and its forks are recorded to; see [`crate::Server::recordings`].
+    pub fn recordings(&self) -> Vec<PathBuf> {
+        self.inner.recordings()
     }
 
     /// Asks it to end as SIGTERM asks a Redis; see [`crate::Server::terminate`].

@@ -28,6 +28,9 @@ const DEFAULT_PORT: &str = "6379";
 const LARGEST_MEMORY: u64 = 4 << 30;
 const SMALLEST_MEMORY: u64 = 16 << 20;
 
+/// Recordings of forks that are named when a command has failed.
+const MOST_NAMED: usize = 20;
+
 /// The one parameter that may stand without a value on the command line.
 const SELF_SIGNED: &str = "tls-self-signed";
 
@@ -122,12 +125,13 @@ struct Flags {
     #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = stay)]
     instance_ttl: Stay,
 
-    /// Record every call into the engine to this file, for `petridis replay`
-    #[arg(long, value_name = "FILE", conflicts_with = "per_user_instances")]
+    /// Record every call into the engine to this file, for `petridis replay`; forks to FILE.fork-1, …, and
+    /// users' instances to FILE.user-NAME
+    #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
 
-    /// With `run`: record to this file, which stays only if the command fails
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["per_user_instances", "record"])]
+    /// With `run`: record so, but what is recorded stays only if the command fails
+    #[arg(long, value_name = "FILE", conflicts_with = "record")]
     record_on_failure: Option<PathBuf>,
 
     /// With `run`: set this variable to the server's URL too
@@ -376,9 +380,11 @@ fn serve(
         });
         if let Some(command) = command {
             let names = flags.env.iter().map(String::as_str);
-            let status = run::run(server, &command, names).await;
-            if let Some(path) = &flags.record_on_failure {
-                settle_recording(path, status.as_ref().is_ok_and(ExitStatus::success));
+            let status = run::run(&server, &command, names).await;
+            let recordings = server.recordings();
+            server.shutdown().await;
+            if flags.record_on_failure.is_some() {
+                settle_recordings(&recordings, status.as_ref().is_ok_and(ExitStatus::success));
             }
             return Ok(run::code(status.map_err(Failure::Run)?));
         }
@@ -388,18 +394,34 @@ fn serve(
     })
 }
 
-/// Removes the recording of a command that went well; says where the other one is.
-fn settle_recording(path: &Path, went_well: bool) {
+/// Removes what was recorded of a command that went well; says where the others are.
+fn settle_recordings(paths: &[PathBuf], went_well: bool) {
     if went_well {
-        // Somebody may have removed it.
-        let _ = std::fs::remove_file(path);
+        for path in paths {
+            // Somebody may have removed it.
+            let _ = std::fs::remove_file(path);
+        }
         return;
     }
-    let path = path.display();
-    let _ = writeln!(
-        io::stderr(),
-        "petridis: recorded in {path}; to run it again: petridis replay {path}"
-    );
+    let Some((first, forks)) = paths.split_first() else {
+        return;
+    };
+    let first = first.display();
+    let mut text =
+        format!("petridis: recorded in {first}; to run it again: petridis replay {first}\n");
+    if !forks.is_empty() {
+        let named = forks.iter().take(MOST_NAMED);
+        let named: Vec<_> = named.map(|path| path.display().to_string()).collect();
+        let more = match forks.len().saturating_sub(MOST_NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        text += &format!(
+            "petridis: its forks, likewise: {}{more}\n",
+            named.join(", ")
+        );
+    }
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// Where the certificate goes that the server makes, if it is to make one: to the file that was named,

@@ -174,6 +174,7 @@ impl Desk {
 
 /// ADVANCE ms | SET ms | FREEZE | RUN
 fn clock(instance: &mut Instance, how: &[&[u8]]) -> Result<Vec<u8>, Refusal> {
+    let least_us = instance.least_us();
     let time = instance.time_mut();
     let us = |ms: &[u8]| {
         let ms = std::str::from_utf8(ms)
@@ -186,7 +187,15 @@ fn clock(instance: &mut Instance, how: &[&[u8]]) -> Result<Vec<u8>, Refusal> {
     match how {
         [] => return Ok(integer(time.now_us() / 1000)),
         [word, ms] if is(word, "ADVANCE") => time.advance(us(ms)?),
-        [word, ms] if is(word, "SET") => time.put(us(ms)?),
+        [word, ms] if is(word, "SET") => {
+            let to_us = us(ms)?;
+            if to_us < least_us {
+                let least_ms = least_us.div_ceil(1000);
+                let why = format!("time never runs backwards, but by RESTORE: it is {least_ms}");
+                return Err(Refusal(why));
+            }
+            time.put(to_us);
+        }
         [word] if is(word, "FREEZE") => time.stop(),
         [word] if is(word, "RUN") => time.go_on(),
         _ => return Err(SYNTAX.into()),

@@ -93,7 +93,8 @@ impl Driver {
             batch: Batch::default(),
             wake_at_us: None,
             alarm: Alarm::default(),
-            is_attentive: false,
+            // Whoever starts a server connects to it.
+            is_attentive: true,
         }
     }
 

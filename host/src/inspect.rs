@@ -268,7 +268,7 @@ impl Database<'_> {
         Ok(described)
     }
 
-    fn ask(&mut self, request: &[&[u8]]) -> Result<Reply, Error> {
+    pub(crate) fn ask(&mut self, request: &[&[u8]]) -> Result<Reply, Error> {
         let mut bytes = Vec::new();
         reply::request(&mut bytes, request);
         let replies = self.instance.look(self.index, &bytes)?;

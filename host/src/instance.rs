@@ -16,7 +16,7 @@ use crate::files;
 use crate::image;
 use crate::live::Live;
 use crate::memory::Still;
-use crate::recorder::{Destination, Head, Provisional, Recorder};
+use crate::recorder::{Destination, Head, Provisional, Recorder, Recording};
 use crate::reply::Reply;
 use crate::rooms::PerUser;
 use crate::snapshot::Snapshot;
@@ -73,8 +73,12 @@ pub(crate) struct Setup {
     pub(crate) per_user: Option<PerUser>,
     /// What it is a fork of.
     pub(crate) origin: Option<Snapshot>,
-    /// Where its calls are recorded. Not for what is forked from it.
+    /// Where its calls are to be recorded, by its own order.
     pub(crate) record: Option<Destination>,
+    /// What names it among the recordings of forks.
+    pub(crate) known_as: Option<String>,
+    /// Where its calls are recorded, once that is settled. Not where what is forked from it is.
+    pub(crate) recording: Option<Recording>,
 }
 
 impl Default for Setup {
@@ -91,6 +95,8 @@ impl Default for Setup {
             per_user: None,
             origin: None,
             record: None,
+            known_as: None,
+            recording: None,
         }
     }
 }
@@ -99,7 +105,37 @@ impl Setup {
     /// Has it begin as a fork.
     pub(crate) fn fork(&mut self, origin: &Snapshot) {
         self.memory_ceiling = origin.memory_ceiling();
+        if self.record.is_none() {
+            self.record = origin.destination().cloned();
+        }
         self.origin = Some(origin.clone());
+    }
+
+    /// Whether an instance is there within some tens of microseconds: a fork, and nothing more.
+    pub(crate) fn is_quick(&self) -> bool {
+        self.origin.is_some()
+            && self.image.is_none()
+            && self.commands.is_none()
+            && self.per_user.is_none()
+            && self.record.is_none()
+            && self.recording.as_ref().is_none_or(Recording::is_a_forks)
+    }
+
+    /// Settles where it is recorded: where it was ordered, or beside what it is a fork of. Gives who removes
+    /// the recording again.
+    pub(crate) fn settle_recording(&mut self) -> Result<Option<Provisional>, Error> {
+        if self.recording.is_some() {
+            return Ok(None);
+        }
+        if let Some(destination) = self.record.take() {
+            let (recording, provisional) = Recording::ordered(destination)?;
+            self.recording = Some(recording);
+            return Ok(provisional);
+        }
+        let recorded = self.origin.as_ref().and_then(Snapshot::recorded);
+        let name = self.known_as.as_deref();
+        self.recording = recorded.and_then(|recorded| Recording::of_a_fork(recorded, name));
+        Ok(None)
     }
 }
 
@@ -160,7 +196,8 @@ impl InstanceBuilder {
         self
     }
 
-    /// Records every call into the engine to this file, for [`Replay`](crate::Replay).
+    /// Records every call into the engine to this file, for [`Replay`](crate::Replay). What is forked from it
+    /// is recorded beside it: to files of the same name and `.fork-1`, `.fork-2`, ….
     pub fn record(mut self, path: impl Into<PathBuf>) -> Self {
         self.setup.record = Some(Destination::File(path.into()));
         self
@@ -200,6 +237,7 @@ impl Instance {
     }
 
     pub(crate) fn with(mut setup: Setup) -> Result<Self, Error> {
+        let provisional = setup.settle_recording()?;
         let origin = setup.origin.take();
         let time = match (setup.clock.take(), &origin) {
             (Some(clock), _) => Timepiece::new(clock),
@@ -208,12 +246,20 @@ impl Instance {
         };
         let seed = setup.seed.or(origin.as_ref().map(Snapshot::seed));
         let seed = seed.unwrap_or_else(random_seed);
-        let (mut recorder, mut provisional) = (None, None);
-        if let Some(destination) = setup.record.take() {
-            let path;
-            (path, provisional) = destination.settle()?;
+        let mut recorder = None;
+        if let Some(recording) = setup.recording.take() {
             let head = Head::new(seed, time.now_us(), setup.memory_ceiling, &setup.config);
-            recorder = Some(Recorder::create(path, &head, &image::shared()?.initial)?);
+            let begins = match &origin {
+                Some(origin) if recording.is_a_forks() => Some(origin.still()),
+                _ => None,
+            };
+            let is_a_forks = recording.is_a_forks();
+            match Recorder::create(recording, head, &image::shared()?.initial, begins) {
+                Ok(created) => recorder = Some(created),
+                // Nobody ordered this one, so nobody goes without the fork.
+                Err(error) if is_a_forks => tracing::error!("A fork is not recorded: {error}"),
+                Err(error) => return Err(error),
+            }
         }
         let mut instance = Self {
             time,
@@ -262,6 +308,11 @@ impl Instance {
     /// Where its time comes from. A fork of an instance with a manual clock has one of its own.
     pub fn clock(&self) -> &Clock {
         self.time.clock()
+    }
+
+    /// The time that the engine knows of: none earlier counts.
+    pub(crate) fn least_us(&self) -> u64 {
+        self.told_us
     }
 
     pub(crate) fn time(&self) -> &Timepiece {
@@ -417,11 +468,22 @@ impl Instance {
             ..self.setup.clone()
         };
         Ok(Snapshot::new(
-            still,
+            still.clone(),
             self.time.apart(self.told_us),
             self.told_us,
             setup,
+            self.recorder
+                .as_ref()
+                .and_then(|recorder| recorder.recorded(&still)),
         ))
+    }
+
+    /// The files that it is recorded to, and that its forks are, and theirs, in the order in which they
+    /// began. Empty where nothing is recorded.
+    pub fn recordings(&self) -> Vec<PathBuf> {
+        self.recorder
+            .as_ref()
+            .map_or_else(Vec::new, |recorder| recorder.family().paths())
     }
 
     /// Goes back to a snapshot, of this instance or another one. The time is the snapshot's again, so that

@@ -43,6 +43,7 @@ mod descriptors;
 mod dish;
 mod driver;
 mod error;
+mod faults;
 mod files;
 mod image;
 mod inspect;
@@ -67,10 +68,11 @@ pub use clock::{Clock, ManualClock, ScaledClock};
 #[doc(hidden)]
 pub use descriptors::make_room_for;
 pub use error::Error;
+pub use faults::Fault;
 pub use image::component;
 pub use inspect::{Database, Diff, LoggedCommand};
 pub use instance::{DEFAULT_MEMORY_CEILING, Instance, InstanceBuilder};
-pub use replay::{Difference, Replay, Replayed};
+pub use replay::{Difference, ForkedFrom, Replay, Replayed};
 pub use server::{Server, ServerBuilder};
 pub use snapshot::{Snapshot, Template};
 

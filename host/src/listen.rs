@@ -5,13 +5,13 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
+use tokio_rustls::TlsAcceptor;
 
 use crate::bindings::Refusal;
 use crate::descriptors;
@@ -25,6 +25,92 @@ type Pair = (String, String);
 
 /// What clients are told when TLS is configured, but its port can't be had.
 const NO_PORT: &str = "Unable to listen on this port. Check server logs.";
+
+/// Sockets that are open, so that the system lets connections queue up, but belong to no thread yet.
+pub(crate) struct Sockets {
+    config: Vec<Pair>,
+    wanted: Wanted,
+    tcp: Vec<Bare>,
+    tls: Vec<Bare>,
+    acceptor: Option<TlsAcceptor>,
+    made: Option<Made>,
+    unix: Option<(BareUnix, SocketFile)>,
+}
+
+/// A listening socket and its address.
+type Bare = (SocketAddr, TcpListener);
+
+#[cfg(unix)]
+type BareUnix = std::os::unix::net::UnixListener;
+#[cfg(not(unix))]
+type BareUnix = std::convert::Infallible;
+
+impl Sockets {
+    /// Opens the sockets that the parameters want.
+    pub(crate) fn open(config: &mut Vec<Pair>) -> Result<Self, Error> {
+        let mut wanted = Wanted::from(config)?;
+        let tls = tls::prepare(config)?;
+        if wanted.bind.is_empty() {
+            return Err(refused("bind", "", "it needs at least one address"));
+        }
+        // As on a real server: port 0 beside a port for TLS means that there is nothing without.
+        let only_tls = wanted.port == 0 && tls.as_ref().is_some_and(|tls| tls.port != 0);
+        let unix = listen_unix(&wanted)?;
+        let mut sockets = Self {
+            config: Vec::new(),
+            wanted: Wanted::default(),
+            tcp: Vec::new(),
+            tls: Vec::new(),
+            acceptor: None,
+            made: None,
+            unix,
+        };
+        if !only_tls {
+            sockets.tcp = begin(&wanted, wanted.port)?;
+        }
+        wanted.port = port_of(&sockets.tcp);
+        if let Some(tls) = tls {
+            sockets.tls = begin(&wanted, tls.port)?;
+            sockets.acceptor = Some(tls.acceptor);
+            sockets.made = tls.made;
+        }
+        wanted.tls_port = port_of(&sockets.tls);
+        sockets.wanted = wanted;
+        sockets.config.clone_from(config);
+        sockets.config.extend(sockets.told());
+        Ok(sockets)
+    }
+
+    /// What the engine is to be told: the ports and addresses that are in force.
+    pub(crate) fn told(&self) -> Vec<Pair> {
+        let wanted = &self.wanted;
+        let mut told = vec![
+            ("port".to_owned(), wanted.port.to_string()),
+            ("tls-port".to_owned(), wanted.tls_port.to_string()),
+            ("bind".to_owned(), wanted.bind.join(" ")),
+        ];
+        if let Some(path) = &wanted.unix_socket {
+            told.push(("unixsocket".to_owned(), path.display().to_string()));
+        }
+        told
+    }
+
+    /// Where it listens without TLS, and with it.
+    pub(crate) fn addresses(&self) -> [Vec<SocketAddr>; 2] {
+        let of = |opened: &[Bare]| opened.iter().map(|(address, _)| *address).collect();
+        [of(&self.tcp), of(&self.tls)]
+    }
+
+    /// The certificate, where one was made.
+    pub(crate) fn certificate(&self) -> Option<String> {
+        self.made.as_ref().map(|made| made.text.clone())
+    }
+
+    /// The Unix socket, if there is one.
+    pub(crate) fn unix_socket(&self) -> Option<PathBuf> {
+        self.wanted.unix_socket.clone()
+    }
+}
 
 /// The listening sockets of one server.
 pub(crate) struct Listeners {
@@ -45,17 +131,14 @@ pub(crate) struct Listeners {
 /// An open socket. It closes when it is dropped.
 struct Open {
     door: Rc<Door>,
-    /// None for a Unix socket.
-    address: Option<SocketAddr>,
     /// Who stands there and lets connections in.
     porter: Option<AbortHandle>,
 }
 
 impl Open {
-    fn new(listener: Listener, address: Option<SocketAddr>) -> Self {
+    fn new(listener: Listener) -> Self {
         Self {
             door: Door::new(listener),
-            address,
             porter: None,
         }
     }
@@ -77,56 +160,33 @@ impl Drop for Open {
 }
 
 impl Listeners {
-    /// Opens the sockets that the parameters want. Nobody is let in yet.
-    pub(crate) fn open(config: &mut Vec<Pair>, hub: &Rc<Hub>) -> Result<Self, Error> {
-        let mut wanted = Wanted::from(config)?;
-        let tls = tls::prepare(config)?;
-        if wanted.bind.is_empty() {
-            return Err(refused("bind", "", "it needs at least one address"));
-        }
-        // As on a real server: port 0 beside a port for TLS means that there is nothing without.
-        let only_tls = wanted.port == 0 && tls.as_ref().is_some_and(|tls| tls.port != 0);
-        let mut listeners = Self {
-            hub: hub.clone(),
-            config: Vec::new(),
-            wanted: Wanted::default(),
-            keys: None,
-            made: None,
-            tcp: Vec::new(),
-            tls: Vec::new(),
-            unix: listen_unix(&wanted)?,
+    /// Sockets that belong to this thread from now on. Nobody is let in yet.
+    pub(crate) fn of(sockets: Sockets, hub: &Rc<Hub>) -> Result<Self, Error> {
+        let keys = sockets.acceptor.map(|keys| Rc::new(RefCell::new(keys)));
+        let begin = |opened: Vec<Bare>, keys: Option<&Keys>| {
+            let opened = opened
+                .into_iter()
+                .map(|(address, socket)| open(socket, keys).map_err(|error| (address, error)));
+            let opened: Result<Vec<Open>, _> = opened.collect();
+            opened.map_err(|(address, reason)| Error::Listen {
+                address: address.to_string(),
+                reason,
+            })
         };
-        if !only_tls {
-            listeners.tcp = begin(&wanted, wanted.port, Listener::Tcp)?;
-        }
-        wanted.port = port_of(&listeners.tcp);
-        if let Some(tls) = tls {
-            let keys = Rc::new(RefCell::new(tls.acceptor));
-            let listen = |listener| Listener::Tls(listener, keys.clone());
-            listeners.tls = begin(&wanted, tls.port, listen)?;
-            listeners.keys = Some(keys);
-            listeners.made = tls.made;
-        }
-        wanted.tls_port = port_of(&listeners.tls);
-        hub.set_keepalive(wanted.keepalive_s);
-        listeners.wanted = wanted;
-        listeners.config.clone_from(config);
-        listeners.config.extend(listeners.told());
-        Ok(listeners)
-    }
-
-    /// What the engine is to be told: the ports and addresses that are in force.
-    pub(crate) fn told(&self) -> Vec<Pair> {
-        let wanted = &self.wanted;
-        let mut told = vec![
-            ("port".to_owned(), wanted.port.to_string()),
-            ("tls-port".to_owned(), wanted.tls_port.to_string()),
-            ("bind".to_owned(), wanted.bind.join(" ")),
-        ];
-        if let Some(path) = &wanted.unix_socket {
-            told.push(("unixsocket".to_owned(), path.display().to_string()));
-        }
-        told
+        hub.set_keepalive(sockets.wanted.keepalive_s);
+        Ok(Self {
+            hub: hub.clone(),
+            config: sockets.config,
+            tcp: begin(sockets.tcp, None)?,
+            tls: begin(sockets.tls, keys.as_ref())?,
+            unix: match sockets.unix {
+                None => None,
+                Some((socket, file)) => Some((open_unix(socket, &file.0)?, file)),
+            },
+            keys,
+            made: sockets.made,
+            wanted: sockets.wanted,
+        })
     }
 
     /// Lets connections in from now on.
@@ -135,22 +195,6 @@ impl Listeners {
         for open in self.tcp.iter_mut().chain(&mut self.tls).chain(unix) {
             open.accept(&self.hub);
         }
-    }
-
-    /// Where it listens without TLS, and with it.
-    pub(crate) fn addresses(&self) -> [Vec<SocketAddr>; 2] {
-        let of = |opened: &[Open]| opened.iter().filter_map(|open| open.address).collect();
-        [of(&self.tcp), of(&self.tls)]
-    }
-
-    /// The certificate, where one was made.
-    pub(crate) fn certificate(&self) -> Option<String> {
-        self.made.as_ref().map(|made| made.text.clone())
-    }
-
-    /// The Unix socket, if there is one.
-    pub(crate) fn unix_socket(&self) -> Option<PathBuf> {
-        self.wanted.unix_socket.clone()
     }
 
     /// CONFIG SET: heeds all of the parameters, or none. Connections that are there stay.
@@ -221,7 +265,7 @@ impl Listeners {
     fn reopen_tcp(&mut self) -> bool {
         self.tcp.clear();
         let port = self.wanted.port;
-        let opened = self.reopen(port, Listener::Tcp);
+        let opened = self.reopen(port, None);
         let is_open = opened.is_some();
         self.tcp = opened.unwrap_or_default();
         is_open
@@ -233,19 +277,24 @@ impl Listeners {
         let Some(keys) = self.keys.clone() else {
             return true;
         };
-        let listener = |listener| Listener::Tls(listener, keys.clone());
-        let opened = self.reopen(self.wanted.tls_port, listener);
+        let opened = self.reopen(self.wanted.tls_port, Some(&keys));
         let is_open = opened.is_some();
         self.tls = opened.unwrap_or_default();
         is_open
     }
 
-    fn reopen(&self, port: u16, listener: impl Fn(TcpListener) -> Listener) -> Option<Vec<Open>> {
+    fn reopen(&self, port: u16, keys: Option<&Keys>) -> Option<Vec<Open>> {
         if port == 0 {
             // Not any port: none.
             return Some(Vec::new());
         }
-        match listen_tcp(&self.wanted, port, listener) {
+        let opened = listen_tcp(&self.wanted, port).and_then(|opened| {
+            let opened = opened.into_iter().map(|(address, socket)| {
+                open(socket, keys).map_err(|error| (address.to_string(), error))
+            });
+            opened.collect::<Result<Vec<Open>, _>>()
+        });
+        match opened {
             Ok(mut opened) => {
                 opened.iter_mut().for_each(|open| open.accept(&self.hub));
                 Some(opened)
@@ -260,13 +309,18 @@ impl Listeners {
     }
 }
 
+/// Has this thread hear of who comes to a socket.
+fn open(socket: TcpListener, keys: Option<&Keys>) -> io::Result<Open> {
+    let socket = tokio::net::TcpListener::from_std(socket)?;
+    Ok(Open::new(match keys {
+        None => Listener::Tcp(socket),
+        Some(keys) => Listener::Tls(socket, keys.clone()),
+    }))
+}
+
 /// Opens the first sockets; there has to be one.
-fn begin(
-    wanted: &Wanted,
-    port: u16,
-    listener: impl Fn(TcpListener) -> Listener,
-) -> Result<Vec<Open>, Error> {
-    let opened = listen_tcp(wanted, port, listener);
+fn begin(wanted: &Wanted, port: u16) -> Result<Vec<Bare>, Error> {
+    let opened = listen_tcp(wanted, port);
     let opened = opened.map_err(|(address, reason)| Error::Listen { address, reason })?;
     if opened.is_empty() {
         let bind = wanted.bind.join(" ");
@@ -276,9 +330,8 @@ fn begin(
     Ok(opened)
 }
 
-fn port_of(opened: &[Open]) -> u16 {
-    let first = opened.first().and_then(|open| open.address);
-    first.map_or(0, |address| address.port())
+fn port_of(opened: &[Bare]) -> u16 {
+    opened.first().map_or(0, |(address, _)| address.port())
 }
 
 /// What redis.conf says about sockets.
@@ -344,11 +397,7 @@ fn refused(name: &str, value: &str, why: &str) -> Error {
 
 /// Opens a socket for every address; a free port is chosen once and taken for all. Fails with the address
 /// and what is wrong with it.
-fn listen_tcp(
-    wanted: &Wanted,
-    mut port: u16,
-    listener: impl Fn(TcpListener) -> Listener,
-) -> Result<Vec<Open>, (String, io::Error)> {
+fn listen_tcp(wanted: &Wanted, mut port: u16) -> Result<Vec<Bare>, (String, io::Error)> {
     let mut opened = Vec::new();
     for address in &wanted.bind {
         // As Redis has it: `-` before an address that may be missing on this machine.
@@ -364,7 +413,7 @@ fn listen_tcp(
         match listen_on(host, port, wanted.backlog) {
             Ok((address, socket)) => {
                 port = address.port();
-                opened.push(Open::new(listener(socket), Some(address)));
+                opened.push((address, socket));
             }
             Err(error) if optional && is_missing(&error) => {
                 tracing::info!("Not listening on {host}: {error}");
@@ -400,7 +449,7 @@ fn listen_on(host: &str, port: u16, backlog: i32) -> io::Result<(SocketAddr, Tcp
     socket.bind(&address.into())?;
     pace_for_loopback(&socket, address.ip());
     socket.listen(backlog)?;
-    let listener = TcpListener::from_std(socket.into())?;
+    let listener = TcpListener::from(socket);
     Ok((listener.local_addr()?, listener))
 }
 
@@ -429,11 +478,11 @@ impl Drop for SocketFile {
 }
 
 #[cfg(unix)]
-fn listen_unix(wanted: &Wanted) -> Result<Option<(Open, SocketFile)>, Error> {
+fn listen_unix(wanted: &Wanted) -> Result<Option<(BareUnix, SocketFile)>, Error> {
     let Some(path) = &wanted.unix_socket else {
         return Ok(None);
     };
-    let open = || -> io::Result<Listener> {
+    let open = || -> io::Result<BareUnix> {
         clear_way(path)?;
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
@@ -443,14 +492,25 @@ fn listen_unix(wanted: &Wanted) -> Result<Option<(Open, SocketFile)>, Error> {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
         }
         socket.listen(wanted.backlog)?;
-        let listener = tokio::net::UnixListener::from_std(socket.into())?;
-        Ok(Listener::Unix(listener, path.display().to_string()))
+        Ok(socket.into())
     };
     let listener = open().map_err(|reason| Error::Listen {
         address: path.display().to_string(),
         reason,
     })?;
-    Ok(Some((Open::new(listener, None), SocketFile(path.clone()))))
+    Ok(Some((listener, SocketFile(path.clone()))))
+}
+
+#[cfg(unix)]
+fn open_unix(socket: BareUnix, path: &Path) -> Result<Open, Error> {
+    let name = path.display().to_string();
+    match tokio::net::UnixListener::from_std(socket) {
+        Ok(socket) => Ok(Open::new(Listener::Unix(socket, name))),
+        Err(reason) => Err(Error::Listen {
+            address: name,
+            reason,
+        }),
+    }
 }
 
 /// Removes a socket that a server left behind, but neither one in use nor any other file.
@@ -469,7 +529,12 @@ fn clear_way(path: &Path) -> io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn listen_unix(wanted: &Wanted) -> Result<Option<(Open, SocketFile)>, Error> {
+fn open_unix(socket: BareUnix, _path: &Path) -> Result<Open, Error> {
+    match socket {}
+}
+
+#[cfg(not(unix))]
+fn listen_unix(wanted: &Wanted) -> Result<Option<(BareUnix, SocketFile)>, Error> {
     match &wanted.unix_socket {
         None => Ok(None),
         Some(path) => Err(Error::Listen {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use anyhow::Result;
 use clap::Parser;
-use petridis::{Error, Replay};
+use petridis::{Difference, Error, Replay};
 
 /// How often it is told how far it is.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -48,6 +48,16 @@ pub(crate) fn play(flags: &Flags) -> Result<ExitCode> {
     let mut out = io::stdout().lock();
     let mut replay = Replay::open(&flags.file)?;
     describe(&mut out, &replay)?;
+    let mut begins_alike = true;
+    if let Some(from) = replay.forked_from() {
+        let (path, calls) = (from.path.display(), from.calls);
+        writeln!(out, "A fork, made behind call {calls} of {path}.")?;
+        if let Some(difference) = &from.difference {
+            begins_alike = false;
+            writeln!(out, "It begins with something else, because there")?;
+            tell(&mut out, difference)?;
+        }
+    }
     let (mut differing, mut first) = (0_u64, None);
     let mut told = Instant::now();
     while flags.until.is_none_or(|until| replay.calls() < until) {
@@ -58,11 +68,7 @@ pub(crate) fn play(flags: &Flags) -> Result<ExitCode> {
             differing += 1;
             if first.is_none() {
                 first = Some(difference.call);
-                writeln!(
-                    out,
-                    "Call {} brings something else.\n  asked: {}\n  then:  {}\n  now:   {}",
-                    difference.call, difference.asked, difference.then, difference.now
-                )?;
+                tell(&mut out, &difference)?;
             }
         }
         if replayed.call.is_multiple_of(LOOK) && told.elapsed() > PATIENCE {
@@ -90,7 +96,16 @@ pub(crate) fn play(flags: &Flags) -> Result<ExitCode> {
         dump(&mut out, &mut replay)?;
     }
     out.flush()?;
-    Ok(ExitCode::from(u8::from(first.is_some())))
+    Ok(ExitCode::from(u8::from(first.is_some() || !begins_alike)))
+}
+
+fn tell(out: &mut impl Write, difference: &Difference) -> Result<()> {
+    writeln!(
+        out,
+        "Call {} brings something else.\n  asked: {}\n  then:  {}\n  now:   {}",
+        difference.call, difference.asked, difference.then, difference.now
+    )?;
+    Ok(())
 }
 
 fn describe(out: &mut impl Write, replay: &Replay) -> Result<()> {

@@ -5,11 +5,12 @@
 //! A file is a head and then frames: a kind, a length, and as many bytes. A call's frame is written before
 //! the call is made, what came of it afterwards, so a file that ends early ends within a call at worst.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use ring::digest::{SHA256, digest};
 
@@ -19,7 +20,7 @@ use crate::error::Error;
 use crate::memory::{self, Still};
 
 /// How a file begins: its nature and the version of its format.
-const MAGIC: &[u8; 8] = b"PETRIRE\x01";
+const MAGIC: &[u8; 8] = b"PETRIRE\x02";
 
 /// Kinds of frames that are no calls.
 const HEAD: u8 = 0;
@@ -34,6 +35,12 @@ const END: u8 = 7;
 /// Bytes of an outcome that are kept with their digest, to show what was answered.
 const KEPT_OUTCOME: usize = 4096;
 
+/// The number of the memory that a fork begins with, where its recording refers to another one.
+pub(crate) const ORIGIN: u64 = 1;
+
+/// Characters of a name that a file is named after.
+const LONGEST_NAME: usize = 100;
+
 /// What a recorder's buffer may keep when it is empty.
 const KEPT_BUFFER: usize = 1 << 20;
 
@@ -46,12 +53,139 @@ pub(crate) enum Destination {
     Folder(PathBuf),
 }
 
+/// The recordings of one instance and of all forks, theirs too: files beside each other.
+#[derive(Debug)]
+pub(crate) struct Family(Mutex<Members>);
+
+#[derive(Debug)]
+struct Members {
+    /// The first is that of whom all descend from.
+    paths: Vec<PathBuf>,
+    /// How many there were of a name.
+    names: BTreeMap<String, u64>,
+    /// Whether they are removed, or left for good: no more are to come.
+    is_over: bool,
+}
+
+impl Family {
+    fn new(path: PathBuf) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Members {
+            paths: vec![path],
+            names: BTreeMap::new(),
+            is_over: false,
+        })))
+    }
+
+    fn members(&self) -> MutexGuard<'_, Members> {
+        // Nothing in there fails halfway.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All files so far.
+    pub(crate) fn paths(&self) -> Vec<PathBuf> {
+        self.members().paths.clone()
+    }
+
+    /// The file for a fork of that name, or of none.
+    fn next(&self, name: Option<&str>) -> Option<PathBuf> {
+        let members = &mut *self.members();
+        let first = members.paths.first().filter(|_| !members.is_over)?;
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        let characters = name.unwrap_or("fork").chars().take(LONGEST_NAME);
+        let plain: String = characters
+            .map(|c| if is_plain(c) { c } else { '-' })
+            .collect();
+        let first = first.clone().into_os_string();
+        loop {
+            let number = members.names.entry(plain.clone()).or_default();
+            *number += 1;
+            let mut path = first.clone();
+            path.push(format!(".{plain}"));
+            if name.is_none() || *number > 1 {
+                path.push(format!("-{number}"));
+            }
+            let path = PathBuf::from(path);
+            if !members.paths.contains(&path) {
+                members.paths.push(path.clone());
+                return Some(path);
+            }
+        }
+    }
+
+    /// No more are to come: all there are.
+    fn end(&self) -> Vec<PathBuf> {
+        let members = &mut *self.members();
+        members.is_over = true;
+        members.paths.clone()
+    }
+}
+
+/// Where in which recording a memory was kept.
+#[derive(Clone, Debug)]
+pub(crate) struct Recorded {
+    family: Arc<Family>,
+    origin: Origin,
+}
+
+/// Where in another recording a fork begins.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    /// The name of its file, which lies beside the fork's.
+    pub(crate) file: String,
+    /// What it is known by: its seed and when it begins.
+    pub(crate) seed: u64,
+    pub(crate) now_us: u64,
+    /// The number of what was kept.
+    pub(crate) number: u64,
+}
+
+coded!(struct Origin { file, seed, now_us, number });
+
+/// A recording that is to be made.
+#[derive(Clone, Debug)]
+pub(crate) struct Recording {
+    pub(crate) path: PathBuf,
+    pub(crate) family: Arc<Family>,
+    origin: Option<Origin>,
+}
+
+impl Recording {
+    /// One that was ordered, and who removes it again, with those of its forks. Asked by the thread whose
+    /// panic decides.
+    pub(crate) fn ordered(destination: Destination) -> Result<(Self, Option<Provisional>), Error> {
+        let is_provisional = matches!(destination, Destination::Folder(_));
+        let path = destination.settle()?;
+        let family = Family::new(path.clone());
+        let provisional = is_provisional.then(|| Provisional(family.clone()));
+        let recording = Self {
+            path,
+            family,
+            origin: None,
+        };
+        Ok((recording, provisional))
+    }
+
+    /// That of a fork of what is recorded; none if that recording is gone.
+    pub(crate) fn of_a_fork(of: &Recorded, name: Option<&str>) -> Option<Self> {
+        Some(Self {
+            path: of.family.next(name)?,
+            family: of.family.clone(),
+            origin: Some(of.origin.clone()),
+        })
+    }
+
+    /// Whether it is one of a fork, which begins within another recording.
+    pub(crate) fn is_a_forks(&self) -> bool {
+        self.origin.is_some()
+    }
+}
+
 impl Destination {
-    /// The file, and who removes it again. Asked by the thread whose panic decides.
-    pub(crate) fn settle(self) -> Result<(PathBuf, Option<Provisional>), Error> {
+    /// The file.
+    fn settle(self) -> Result<PathBuf, Error> {
         static LAST: AtomicU64 = AtomicU64::new(0);
         let folder = match self {
-            Self::File(path) => return Ok((path, None)),
+            Self::File(path) => return Ok(path),
             Self::Folder(folder) => folder,
         };
         fs::create_dir_all(&folder).map_err(|reason| failed(&folder, reason))?;
@@ -62,8 +196,7 @@ impl Destination {
             .unwrap_or("test")
             .replace(|c: char| !c.is_alphanumeric() && c != '_' && c != '-', "-");
         let number = LAST.fetch_add(1, Ordering::Relaxed);
-        let path = folder.join(format!("{name}-{}-{number}.rec", std::process::id()));
-        Ok((path.clone(), Some(Provisional(path))))
+        Ok(folder.join(format!("{name}-{}-{number}.rec", std::process::id())))
     }
 }
 
@@ -74,19 +207,22 @@ fn failed(path: &Path, reason: io::Error) -> Error {
     }
 }
 
-/// A recording that is removed at the end, unless that is the unwinding of a test that fails.
+/// Recordings that are removed at the end, unless that is the unwinding of a test that fails.
 #[derive(Debug)]
-pub(crate) struct Provisional(PathBuf);
+pub(crate) struct Provisional(Arc<Family>);
 
 impl Drop for Provisional {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            let path = self.0.display();
-            // To whoever reads of the failure; the harness shows it beside the panic.
-            eprintln!("petridis: recorded in {path}; to run it again: petridis replay {path}");
-        } else {
-            // Somebody may have removed it.
-            let _ = fs::remove_file(&self.0);
+        let is_failure = std::thread::panicking();
+        for path in self.0.end() {
+            if is_failure {
+                let path = path.display();
+                // To whoever reads of the failure; the harness shows it beside the panic.
+                eprintln!("petridis: recorded in {path}; to run it again: petridis replay {path}");
+            } else {
+                // Somebody may have removed it.
+                let _ = fs::remove_file(path);
+            }
         }
     }
 }
@@ -102,9 +238,11 @@ pub(crate) struct Head {
     pub(crate) now_us: u64,
     pub(crate) memory_ceiling: u64,
     pub(crate) config: Vec<(String, String)>,
+    /// Where the memory comes from that has the number [`ORIGIN`].
+    pub(crate) origin: Option<Origin>,
 }
 
-coded!(struct Head { fingerprint, version, seed, now_us, memory_ceiling, config });
+coded!(struct Head { fingerprint, version, seed, now_us, memory_ceiling, config, origin });
 
 impl Head {
     pub(crate) fn new(
@@ -120,6 +258,7 @@ impl Head {
             now_us,
             memory_ceiling,
             config: config.to_vec(),
+            origin: None,
         }
     }
 
@@ -132,6 +271,9 @@ impl Head {
 /// Writes a recording.
 pub(crate) struct Recorder {
     path: PathBuf,
+    family: Arc<Family>,
+    /// What this recording is known by: its seed, and when it begins.
+    known_by: (u64, u64),
     /// None once it can't be written any more.
     out: Option<BufWriter<File>>,
     buffer: Vec<u8>,
@@ -141,22 +283,40 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Begins a recording. A memory that begins with `initial` has the number 0.
-    pub(crate) fn create(path: PathBuf, head: &Head, initial: &Arc<Still>) -> Result<Self, Error> {
+    /// Begins a recording. A memory that begins with `initial` has the number 0; `origin` is what a fork
+    /// begins with.
+    pub(crate) fn create(
+        recording: Recording,
+        mut head: Head,
+        initial: &Arc<Still>,
+        origin: Option<&Arc<Still>>,
+    ) -> Result<Self, Error> {
+        let Recording {
+            path,
+            family,
+            origin: refers_to,
+        } = recording;
+        head.origin = refers_to;
         let begin = || {
             let mut out = BufWriter::new(File::create(&path)?);
             out.write_all(MAGIC)?;
             Ok(out)
         };
         let out = begin().map_err(|reason| failed(&path, reason))?;
+        let mut stills = vec![(0, Arc::downgrade(initial))];
+        stills.extend(origin.map(|still| (ORIGIN, Arc::downgrade(still))));
         let mut recorder = Self {
             path,
+            family,
+            known_by: (head.seed, head.now_us),
             out: Some(out),
             buffer: Vec::new(),
-            stills: vec![(0, Arc::downgrade(initial))],
-            last_still: 0,
+            stills,
+            last_still: ORIGIN,
         };
         recorder.frame(HEAD, |out| head.write(out));
+        // Forks may refer to it from now on, and whoever reads it is told at least this.
+        recorder.flush();
         Ok(recorder)
     }
 
@@ -194,6 +354,29 @@ impl Recorder {
     pub(crate) fn keeps(&mut self, still: &Arc<Still>) {
         let number = self.admit(still);
         self.frame(KEEP, |out| number.write(out));
+        // The recordings of forks refer to it.
+        self.flush();
+    }
+
+    /// Where in the recording a memory was kept.
+    pub(crate) fn recorded(&self, still: &Arc<Still>) -> Option<Recorded> {
+        let (seed, now_us) = self.known_by;
+        // One that can't be named can't be referred to.
+        let file = self.path.file_name()?.to_str()?.to_owned();
+        Some(Recorded {
+            family: self.family.clone(),
+            origin: Origin {
+                file,
+                seed,
+                now_us,
+                number: self.number(still)?,
+            },
+        })
+    }
+
+    /// This recording and those of the forks.
+    pub(crate) fn family(&self) -> &Family {
+        &self.family
     }
 
     /// Has the operating system know all of it.

@@ -14,13 +14,16 @@ use crate::error::Error;
 use crate::image;
 use crate::instance::Instance;
 use crate::memory::Still;
-use crate::recorder::{Frame, Head, Outcome, Reader};
+use crate::recorder::{Frame, Head, ORIGIN, Origin, Outcome, Reader};
 
 /// Characters of what is told of a call or what came of it.
 const LONGEST_TEXT: usize = 600;
 
 /// Characters before the first that differs.
 const SHOWN_BEFORE: usize = 60;
+
+/// Recordings that begin within each other.
+const MOST_GENERATIONS: usize = 100;
 
 /// A recording that is being run again, call by call.
 ///
@@ -44,6 +47,7 @@ pub struct Replay {
     reader: Reader,
     head: Head,
     instance: Instance,
+    forked_from: Option<ForkedFrom>,
     /// Memories to begin with and to go back to, by their numbers.
     stills: BTreeMap<u64, Arc<Still>>,
     /// What this engine handed out before its memory is exchanged. Another build may write it otherwise.
@@ -52,6 +56,18 @@ pub struct Replay {
     /// A frame that was read and belongs to what comes next.
     ahead: Option<Frame>,
     end: Option<End>,
+}
+
+/// The recording that a fork's begins within.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ForkedFrom {
+    /// Its file.
+    pub path: PathBuf,
+    /// How many of its calls had been made by then.
+    pub calls: u64,
+    /// The first of them that brings something else now, if one does: the fork begins with something else too.
+    pub difference: Option<Difference>,
 }
 
 /// How a recording ends.
@@ -87,26 +103,86 @@ pub struct Replayed {
 
 impl Replay {
     /// Opens a recording that [`ServerBuilder::record`](crate::ServerBuilder::record),
-    /// [`InstanceBuilder::record`](crate::InstanceBuilder::record) or `petridis --record` wrote.
+    /// [`InstanceBuilder::record`](crate::InstanceBuilder::record) or `petridis --record` wrote. That of a fork
+    /// begins within another one, which has to lie beside it, and of which as much is run here.
     ///
     /// # Errors
     ///
     /// [`Error::Recording`] if it can't be read or is none.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let path = path.as_ref();
+        Self::open_from(path.as_ref(), 0)
+    }
+
+    fn open_from(path: &Path, generation: usize) -> Result<Self, Error> {
         let (reader, head) = Reader::open(path)?;
         let initial = image::shared()?.initial.clone();
+        let mut stills = BTreeMap::from([(0, initial)]);
+        let mut forked_from = None;
+        if let Some(origin) = &head.origin {
+            let found = Self::trace(path, origin, generation).map_err(|error| {
+                let path = path.display();
+                Error::Recording(format!(
+                    "{path}: it is of a fork and begins within another recording: {error}"
+                ))
+            });
+            let (still, from) = found?;
+            stills.insert(ORIGIN, still);
+            forked_from = Some(from);
+        }
         Ok(Self {
             path: path.to_owned(),
             reader,
             instance: Instance::to_replay(head.seed, head.now_us, head.memory_ceiling),
             head,
-            stills: BTreeMap::from([(0, initial)]),
+            forked_from,
+            stills,
             conversations: None,
             calls: 0,
             ahead: None,
             end: None,
         })
+    }
+
+    /// What a fork begins with: what was kept in the recording that it refers to.
+    fn trace(
+        path: &Path,
+        origin: &Origin,
+        generation: usize,
+    ) -> Result<(Arc<Still>, ForkedFrom), Error> {
+        let name = Path::new(&origin.file);
+        if generation >= MOST_GENERATIONS || name.file_name() != Some(name.as_os_str()) {
+            return Err(Error::Recording(format!(
+                "there can be no {:?}",
+                origin.file
+            )));
+        }
+        let path = path.with_file_name(name);
+        let mut replay = Self::open_from(&path, generation + 1)?;
+        let refused = |why: &str| Error::Recording(format!("{}: {why}", path.display()));
+        if (replay.head.seed, replay.head.now_us) != (origin.seed, origin.now_us) {
+            return Err(refused("it is another one than the fork was made in"));
+        }
+        let mut difference = None;
+        loop {
+            if let Some(still) = replay.stills.get(&origin.number) {
+                let from = ForkedFrom {
+                    path,
+                    calls: replay.calls,
+                    difference,
+                };
+                return Ok((still.clone(), from));
+            }
+            if replay.end.is_some() {
+                return Err(refused("it ends before the fork was made"));
+            }
+            let replayed = replay.advance()?;
+            difference = difference.or(replayed.and_then(|replayed| replayed.difference));
+        }
+    }
+
+    /// The recording that it begins within, if it is a fork's.
+    pub fn forked_from(&self) -> Option<&ForkedFrom> {
+        self.forked_from.as_ref()
     }
 
     /// Whether the engine that was recorded is the one of this program. Another one may well answer
@@ -181,31 +257,40 @@ impl Replay {
     /// [`Error::Recording`] for a file that is damaged, or of which another build can't make anything.
     pub fn next_call(&mut self) -> Result<Option<Replayed>, Error> {
         while self.end.is_none() {
-            let frame = match self.ahead.take() {
-                Some(frame) => Some(frame),
-                None => self.reader.next()?,
-            };
-            match frame {
-                None => self.end = Some(End::CutOff),
-                Some(Frame::End) => self.end = Some(End::Whole),
-                Some(Frame::Still(number, bytes)) => self.admit(number, &bytes)?,
-                Some(Frame::Keep(number)) => {
-                    let still = self.instance.keep()?;
-                    self.stills.insert(number, still);
-                }
-                Some(Frame::Forget(number)) => {
-                    self.stills.remove(&number);
-                }
-                Some(Frame::Lay {
-                    number,
-                    memory_ceiling,
-                }) => {
-                    let still = self.stills.get(&number).ok_or_else(|| self.damaged())?;
-                    self.instance.lay(&still.clone(), memory_ceiling)?;
-                }
-                Some(Frame::Call(kind, bytes)) => return self.call(kind, &bytes).map(Some),
-                Some(Frame::Outcome(_) | Frame::Failed(_)) => return Err(self.damaged()),
+            let replayed = self.advance()?;
+            if replayed.is_some() {
+                return Ok(replayed);
             }
+        }
+        Ok(None)
+    }
+
+    /// Does what comes next in the file, which may be a call.
+    fn advance(&mut self) -> Result<Option<Replayed>, Error> {
+        let frame = match self.ahead.take() {
+            Some(frame) => Some(frame),
+            None => self.reader.next()?,
+        };
+        match frame {
+            None => self.end = Some(End::CutOff),
+            Some(Frame::End) => self.end = Some(End::Whole),
+            Some(Frame::Still(number, bytes)) => self.admit(number, &bytes)?,
+            Some(Frame::Keep(number)) => {
+                let still = self.instance.keep()?;
+                self.stills.insert(number, still);
+            }
+            Some(Frame::Forget(number)) => {
+                self.stills.remove(&number);
+            }
+            Some(Frame::Lay {
+                number,
+                memory_ceiling,
+            }) => {
+                let still = self.stills.get(&number).ok_or_else(|| self.damaged())?;
+                self.instance.lay(&still.clone(), memory_ceiling)?;
+            }
+            Some(Frame::Call(kind, bytes)) => return self.call(kind, &bytes).map(Some),
+            Some(Frame::Outcome(_) | Frame::Failed(_)) => return Err(self.damaged()),
         }
         Ok(None)
     }

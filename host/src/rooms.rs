@@ -95,6 +95,7 @@ impl Rooms {
         }
         let mut setup = Setup {
             facts: self.facts.clone(),
+            known_as: Some(format!("user-{}", String::from_utf8_lossy(user))),
             ..Setup::default()
         };
         if let Clock::Manual(clock) = &self.clock {
@@ -116,14 +117,29 @@ impl Rooms {
                 b"ACL", b"SETUSER", user, b"reset", b"on", password, keys, channels, commands,
             ],
         );
+        if self.password.is_none() {
+            // Who has a name and no password may say it as one: `AUTH name` is for the default user.
+            let as_password = [b">", user].concat();
+            let words: [&[u8]; 5] = [b"ACL", b"SETUSER", b"default", b"resetpass", &as_password];
+            reply::request(&mut request, &words);
+        }
         instance.prepare(&request)?;
         let hub = Rc::new(Hub::default());
         self.rooms.borrow_mut().insert(user.to_vec(), hub.clone());
         tokio::task::spawn_local(live(self.clone(), user.to_vec(), hub.clone(), instance));
         if let Some(stays) = self.how.stays {
-            tokio::task::spawn_local(end_when_deserted(hub.clone(), stays));
+            let ending = end_when_deserted(self.clone(), user.to_vec(), hub.clone(), stays);
+            tokio::task::spawn_local(ending);
         }
         Ok(Some(hub))
+    }
+
+    /// From now on nobody is led there: who comes next has another one.
+    fn shut(&self, user: &[u8], hub: &Rc<Hub>) {
+        let mut rooms = self.rooms.borrow_mut();
+        if rooms.get(user).is_some_and(|room| Rc::ptr_eq(room, hub)) {
+            rooms.remove(user);
+        }
     }
 }
 
@@ -141,17 +157,18 @@ async fn live(rooms: Rc<Rooms>, user: Vec<u8>, hub: Rc<Hub>, instance: Instance)
             String::from_utf8_lossy(&user)
         );
     }
-    rooms.rooms.borrow_mut().remove(&user);
+    rooms.shut(&user, &hub);
     hub.close_all(b"");
 }
 
-async fn end_when_deserted(hub: Rc<Hub>, stays: Duration) {
+async fn end_when_deserted(rooms: Rc<Rooms>, user: Vec<u8>, hub: Rc<Hub>, stays: Duration) {
     loop {
         hub.deserted().await;
         if !stays.is_zero() {
             sleep(stays).await;
         }
         if hub.is_deserted() {
+            rooms.shut(&user, &hub);
             hub.stop();
             return;
         }
@@ -162,7 +179,7 @@ async fn end_when_deserted(hub: Rc<Hub>, stays: Duration) {
 /// because of the name, is the server's own.
 async fn lead(rooms: Rc<Rooms>, lobby: Weak<Hub>, socket: Peer) {
     let user = match &socket {
-        Peer::Tcp(stream) => first_user(stream).await,
+        Peer::Tcp(stream) => first_user(stream, rooms.password.is_none()).await,
         // What it says can't be looked at without taking it.
         _ => None,
     };
@@ -191,8 +208,9 @@ async fn lead(rooms: Rc<Rooms>, lobby: Weak<Hub>, socket: Peer) {
     }
 }
 
-/// The user that a connection's first request names, which stays to be read.
-async fn first_user(stream: &TcpStream) -> Option<Vec<u8>> {
+/// The user that a connection's first request names, which stays to be read. A name may stand where a password
+/// does where there is none: that is how some clients read `redis://name@host`.
+async fn first_user(stream: &TcpStream, alone: bool) -> Option<Vec<u8>> {
     let mut bytes = vec![0; FIRST_BYTES];
     let mut limit = None;
     loop {
@@ -202,7 +220,7 @@ async fn first_user(stream: &TcpStream) -> Option<Vec<u8>> {
             .ok()
             .filter(|length| *length > 0)?;
         if let Some(request) = first_request(&bytes[..length]) {
-            return user_in(request);
+            return user_in(request, alone);
         }
         let limit = *limit.get_or_insert_with(|| TokioInstant::now() + FIRST_REQUEST);
         if length == bytes.len() || TokioInstant::now() >= limit {
@@ -228,13 +246,13 @@ fn first_request(mut bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
     )
 }
 
-/// AUTH user password, HELLO version AUTH user password
-fn user_in(words: Vec<Vec<u8>>) -> Option<Vec<u8>> {
+/// AUTH user password, HELLO version AUTH user password; AUTH user
+fn user_in(words: Vec<Vec<u8>>, alone: bool) -> Option<Vec<u8>> {
     let is = |at: usize, name: &str| {
         let word = words.get(at);
         word.is_some_and(|word| word.eq_ignore_ascii_case(name.as_bytes()))
     };
-    let at = if is(0, "AUTH") && words.len() == 3 {
+    let at = if is(0, "AUTH") && (words.len() == 3 || alone && words.len() == 2) {
         1
     } else if is(0, "HELLO") {
         (2..words.len()).find(|at| is(*at, "AUTH"))? + 1
@@ -250,7 +268,7 @@ mod tests {
 
     fn user(bytes: &str) -> Option<Option<String>> {
         let words = first_request(bytes.as_bytes())?;
-        Some(user_in(words).map(|user| String::from_utf8(user).expect("UTF-8")))
+        Some(user_in(words, false).map(|user| String::from_utf8(user).expect("UTF-8")))
     }
 
     #[test]
@@ -263,6 +281,8 @@ mod tests {
         );
         assert_eq!(user("HELLO 3 SETNAME x AUTH me y\n"), named("me"));
         assert_eq!(user("AUTH secret\r\n"), Some(None));
+        let alone = first_request(b"AUTH me\r\n").and_then(|words| user_in(words, true));
+        assert_eq!(alone.as_deref(), Some(&b"me"[..]));
         assert_eq!(user("HELLO 3 AUTH\r\n"), Some(None));
         assert_eq!(user("PING\r\n"), Some(None));
         assert_eq!(user("*3\r\n$4\r\nauth\r\n$2\r\nm"), None);

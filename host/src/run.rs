@@ -26,9 +26,9 @@ pub(crate) fn take_command(arguments: &mut Vec<OsString>) -> Result<Option<Vec<O
     Ok(Some(command))
 }
 
-/// Runs a command beside a server, then ends that. Returns the command's own exit status.
+/// Runs a command beside a server. Returns the command's own exit status.
 pub(crate) async fn run(
-    server: Server,
+    server: &Server,
     command: &[OsString],
     names: impl Iterator<Item = &str>,
 ) -> Result<ExitStatus> {
@@ -51,7 +51,6 @@ pub(crate) async fn run(
         status = ended => status,
         never = pass_signals_on(id) => match never {},
     };
-    server.shutdown().await;
     Ok(status.context("waiting for the command")??)
 }
 

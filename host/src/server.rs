@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -20,16 +20,19 @@ use crate::control::{Desk, Starting};
 use crate::driver::{Driver, Errand, Errands};
 use crate::error::Error;
 use crate::instance::{Instance, Setup};
-use crate::listen::Listeners;
+use crate::listen::{Listeners, Sockets};
 use crate::net::Hub;
 use crate::park;
-use crate::recorder::{Destination, Provisional};
+use crate::recorder::{Destination, Family, Provisional};
 use crate::rooms::{PerUser, Rooms};
 use crate::snapshot::Snapshot;
 use crate::tls;
 
 /// How long dropping a server waits for its thread. It ends at once unless the engine is busy.
 const DROP_LIMIT: Duration = Duration::from_secs(1);
+
+/// How long a thread looks for the fork that is being made for it.
+const MOMENT: Duration = Duration::from_micros(300);
 
 /// How many tasks run before the operating system is asked for events again: enough for a batch of
 /// many connections to be complete before the engine is told.
@@ -54,6 +57,9 @@ pub struct Server {
     stop: watch::Sender<Stop>,
     outcome: watch::Receiver<Option<Result<(), String>>>,
     thread: Option<JoinHandle<()>>,
+    /// Its recording, and those of its forks.
+    family: Option<Arc<Family>>,
+    recording: Option<PathBuf>,
     /// Removes the recording again, once all else has ended.
     _provisional: Option<Provisional>,
 }
@@ -173,8 +179,9 @@ impl ServerBuilder {
 
     /// Records every call into the engine to this file: from the seed and the parameters on, what every
     /// client sent, at which time, and what was answered. [`Replay`](crate::Replay) and `petridis replay`
-    /// run it again. Forks are not recorded, and with [`per_user_instances`](Self::per_user_instances) the
-    /// server does not start.
+    /// run it again. Its forks are recorded beside it: to files of the same name and `.fork-1`, `.fork-2`, …,
+    /// and [instances of users](Self::per_user_instances) to those with `.user-NAME`.
+    /// [`Server::recordings`] names them all.
     pub fn record(mut self, path: impl Into<PathBuf>) -> Self {
         self.setup.record = Some(Destination::File(path.into()));
         self
@@ -206,44 +213,58 @@ impl ServerBuilder {
     /// recorded.
     pub async fn start(self) -> Result<Server, Error> {
         let mut setup = self.setup;
-        let mut provisional = None;
-        if let Some(destination) = setup.record.take() {
-            if setup.per_user.is_some() {
-                return Err(Error::Config(
-                    "recording: with an instance for each user there is none that all calls go to; \
-                     record a server without per-user instances"
-                        .to_owned(),
-                ));
-            }
-            let path;
-            (path, provisional) = destination.settle()?;
-            setup.record = Some(Destination::File(path));
-        }
+        // By the thread whose panic decides what becomes of it.
+        let provisional = setup.settle_recording()?;
+        let (family, recording) = match &setup.recording {
+            Some(recording) => (Some(recording.family.clone()), Some(recording.path.clone())),
+            None => (None, None),
+        };
         let (errands, wanted) = mpsc::unbounded_channel();
         let (stop, stopped) = watch::channel(Stop::NotYet);
         let (ended, outcome) = watch::channel(None);
-        let (ready, is_ready) = oneshot::channel();
+        let (ready, mut is_ready) = oneshot::channel();
+        // A fork is made here while its thread starts. What takes longer is done there.
+        let (beginning, fork) = if setup.is_quick() {
+            let (hand_over, given) = oneshot::channel();
+            (Beginning::Given(given), Some((setup, hand_over)))
+        } else {
+            (Beginning::Own(Box::new(setup)), None)
+        };
         let thread = std::thread::Builder::new()
             .name("petridis".to_owned())
             .spawn(move || {
-                let result = run(setup, ready, wanted, stopped);
+                let result = run(beginning, ready, wanted, stopped);
                 ended.send_replace(Some(result.map_err(|error| error.to_string())));
             })
             .map_err(|reason| Error::Io {
                 what: "starting a thread".to_owned(),
                 reason,
             })?;
-        // The thread answers, or panics and drops its end.
-        let Ok(bound) = is_ready.await else {
-            return Err(Error::Ended("it failed while it started".to_owned()));
+        let bound = match fork {
+            Some((setup, hand_over)) => {
+                let prepared = Prepared::new(setup)?;
+                let bound = prepared.bound();
+                // Nobody is waited for: what the thread can't do after this, `wait` tells.
+                if let Ok(Err(error)) = is_ready.try_recv() {
+                    return Err(error);
+                }
+                let _ = hand_over.send(prepared);
+                bound
+            }
+            // The thread answers, or panics and drops its end.
+            None => match is_ready.await {
+                Ok(bound) => bound?,
+                Err(_) => return Err(Error::Ended("it failed while it started".to_owned())),
+            },
         };
-        let bound = bound?;
         Ok(Server {
             bound,
             errands,
             stop,
             outcome,
             thread: Some(thread),
+            family,
+            recording,
             _provisional: provisional,
         })
     }
@@ -322,12 +343,27 @@ impl Server {
         &self.bound.clock
     }
 
+    /// The files that it is recorded to, and that its forks are, and theirs, in the order in which they
+    /// began. Empty where nothing is recorded.
+    pub fn recordings(&self) -> Vec<PathBuf> {
+        self.family
+            .as_ref()
+            .map_or_else(Vec::new, |family| family.paths())
+    }
+
     /// Does something with the engine between two turns.
     pub(crate) async fn with_instance<R: Send + 'static>(
         &self,
         act: impl FnOnce(&mut Instance) -> R + Send + 'static,
     ) -> Result<R, Error> {
-        let gone = || Error::Ended("it no longer answers".to_owned());
+        let gone = || {
+            let outcome = self.outcome.borrow();
+            let why = outcome.as_ref().and_then(|ended| ended.as_ref().err());
+            Error::Ended(
+                why.map_or("it no longer answers", String::as_str)
+                    .to_owned(),
+            )
+        };
         let (told, result) = oneshot::channel();
         let errand: Errand = Box::new(move |instance| {
             // Nobody waits for it any more: then nobody needs to know.
@@ -413,10 +449,76 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
+/// What a server's thread begins with.
+enum Beginning {
+    /// It sees to everything.
+    Own(Box<Setup>),
+    /// All else is done by somebody else meanwhile. Where that fails, nothing comes.
+    Given(oneshot::Receiver<Prepared>),
+}
+
+/// Told whoever starts a server: what it is bound to, or why it can't be.
+type Ready = oneshot::Sender<Result<Bound, Error>>;
+
+/// A server that is ready but for its thread: connections may queue up already.
+struct Prepared {
+    instance: Instance,
+    sockets: Sockets,
+    /// Where each user is to have an instance: what this one was started with.
+    per_user: Option<(PerUser, Setup)>,
+}
+
+impl Prepared {
+    /// Opens the sockets and starts the engine.
+    fn new(mut setup: Setup) -> Result<Self, Error> {
+        let sockets = Sockets::open(&mut setup.config)?;
+        let [addresses, tls_addresses] = sockets.addresses();
+        let first = addresses.first().or(tls_addresses.first());
+        if setup.origin.is_none() && !setup.config.iter().any(|(name, _)| name == "save") {
+            // What lives for a test leaves no file behind that nobody asked for.
+            setup.config.push(("save".to_owned(), String::new()));
+        }
+        setup.config.extend(sockets.told());
+        // What the caller said of the process wins.
+        let mut facts = facts(first.map_or(0, SocketAddr::port));
+        facts.append(&mut setup.facts);
+        setup.facts = facts;
+        let per_user = setup.per_user.map(|how| (how, setup.clone()));
+        Ok(Self {
+            instance: Instance::with(setup)?,
+            sockets,
+            per_user,
+        })
+    }
+
+    fn bound(&self) -> Bound {
+        let [addresses, tls_addresses] = self.sockets.addresses();
+        Bound {
+            addresses,
+            tls_addresses,
+            certificate: self.sockets.certificate(),
+            unix_socket: self.sockets.unix_socket(),
+            seed: self.instance.seed(),
+            clock: self.instance.clock().clone(),
+        }
+    }
+
+    /// Begins to accept, on the thread that it lives on from now on.
+    fn open(mut self, hub: &Rc<Hub>, errands: &Rc<Errands>) -> Result<Driver, Error> {
+        let mut listeners = Listeners::of(self.sockets, hub)?;
+        if let Some((how, setup)) = &self.per_user {
+            Rooms::new(*how, &mut self.instance, setup, fork)?.open(hub);
+        }
+        listeners.accept();
+        let desk = Desk::new(fork);
+        Ok(Driver::new(self.instance, hub.clone(), errands.clone(), desk).at(listeners))
+    }
+}
+
 /// The whole life of a server's thread.
 fn run(
-    setup: Setup,
-    ready: oneshot::Sender<Result<Bound, Error>>,
+    beginning: Beginning,
+    ready: Ready,
     wanted: mpsc::UnboundedReceiver<Errand>,
     stopped: watch::Receiver<Stop>,
 ) -> Result<(), Error> {
@@ -432,11 +534,35 @@ fn run(
             return refuse(ready, Error::Io { what, reason });
         }
     };
-    runtime.block_on(serve(setup, ready, wanted, stopped))
+    runtime.block_on(async {
+        match beginning {
+            Beginning::Own(setup) => match Prepared::new(*setup) {
+                Ok(prepared) => serve(prepared, Some(ready), wanted, stopped).await,
+                Err(error) => refuse(ready, error),
+            },
+            Beginning::Given(given) => match soon(given).await {
+                Ok(prepared) => serve(prepared, None, wanted, stopped).await,
+                Err(_) => Ok(()),
+            },
+        }
+    })
+}
+
+/// What is given within a moment, for which it is not worth to fall asleep.
+async fn soon<T>(mut given: oneshot::Receiver<T>) -> Result<T, oneshot::error::RecvError> {
+    let start = Instant::now();
+    while start.elapsed() < MOMENT {
+        match given.try_recv() {
+            Err(oneshot::error::TryRecvError::Empty) => std::thread::yield_now(),
+            Err(oneshot::error::TryRecvError::Closed) => break,
+            Ok(given) => return Ok(given),
+        }
+    }
+    given.await
 }
 
 /// Reports a failed start to the one who waits for it.
-fn refuse(ready: oneshot::Sender<Result<Bound, Error>>, error: Error) -> Result<(), Error> {
+fn refuse(ready: Ready, error: Error) -> Result<(), Error> {
     let sentence = error.to_string();
     // Nobody waits any more: then nobody needs to know.
     let _ = ready.send(Err(error));
@@ -444,22 +570,30 @@ fn refuse(ready: oneshot::Sender<Result<Bound, Error>>, error: Error) -> Result<
 }
 
 async fn serve(
-    setup: Setup,
-    ready: oneshot::Sender<Result<Bound, Error>>,
+    prepared: Prepared,
+    ready: Option<Ready>,
     wanted: mpsc::UnboundedReceiver<Errand>,
     stopped: watch::Receiver<Stop>,
 ) -> Result<(), Error> {
     let hub = Rc::new(Hub::default());
     let errands = Rc::new(Errands::default());
-    let (driver, bound) = match open(setup, &hub, &errands) {
-        Ok(opened) => opened,
-        Err(error) => return refuse(ready, error),
+    let bound = prepared.bound();
+    let driver = match (prepared.open(&hub, &errands), ready) {
+        (Ok(driver), None) => driver,
+        (Ok(driver), Some(ready)) => {
+            if ready.send(Ok(bound)).is_err() {
+                return Ok(());
+            }
+            driver
+        }
+        (Err(error), None) => {
+            tracing::error!("A server does not start: {error}");
+            return Err(error);
+        }
+        (Err(error), Some(ready)) => return refuse(ready, error),
     };
     tokio::task::spawn_local(stop_when_told(hub.clone(), stopped));
     tokio::task::spawn_local(run_errands(hub.clone(), errands, wanted));
-    if ready.send(Ok(bound)).is_err() {
-        return Ok(());
-    }
     // As a task of its own, so that it queues up behind the connections' tasks.
     match tokio::task::spawn_local(driver.run()).await {
         Ok(result) => result,
@@ -490,45 +624,14 @@ async fn run_errands(
     }
 }
 
-/// Opens the sockets, starts the engine and begins to accept.
-fn open(mut setup: Setup, hub: &Rc<Hub>, errands: &Rc<Errands>) -> Result<(Driver, Bound), Error> {
-    let mut listeners = Listeners::open(&mut setup.config, hub)?;
-    let [addresses, tls_addresses] = listeners.addresses();
-    let port = addresses.first().map_or(0, SocketAddr::port);
-    let tls_port = tls_addresses.first().map_or(0, SocketAddr::port);
-    if setup.origin.is_none() && !setup.config.iter().any(|(name, _)| name == "save") {
-        // What lives for a test leaves no file behind that nobody asked for.
-        setup.config.push(("save".to_owned(), String::new()));
-    }
-    setup.config.extend(listeners.told());
-    // What the caller said of the process wins.
-    let mut facts = facts(if port == 0 { tls_port } else { port });
-    facts.append(&mut setup.facts);
-    setup.facts = facts;
-
-    let started_with = setup.clone();
-    let mut instance = Instance::with(setup)?;
-    if let Some(how) = started_with.per_user {
-        Rooms::new(how, &mut instance, &started_with, fork)?.open(hub);
-    }
-    listeners.accept();
-    let bound = Bound {
-        addresses,
-        tls_addresses,
-        certificate: listeners.certificate(),
-        unix_socket: listeners.unix_socket(),
-        seed: instance.seed(),
-        clock: instance.clock().clone(),
-    };
-    let driver = Driver::new(instance, hub.clone(), errands.clone(), Desk::new(fork));
-    Ok((driver.at(listeners), bound))
-}
-
 /// Starts a server that somebody asked for with `PETRIDIS FORK`.
 fn fork(snapshot: Snapshot) -> Starting {
     Box::pin(async move {
         let server = snapshot.fork_server().await?;
         let url = server.url();
+        if let Some(path) = &server.recording {
+            tracing::info!("{url} is recorded in {}", path.display());
+        }
         let server: Box<dyn Any> = Box::new(server);
         Ok((url, server))
     })

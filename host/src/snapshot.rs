@@ -4,13 +4,14 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::clock::{Clock, Timepiece};
 use crate::error::Error;
 use crate::instance::{Instance, Setup};
 use crate::memory::{self, Still};
+use crate::recorder::{Destination, Recorded};
 use crate::server::Server;
 
 /// How a file begins.
@@ -39,7 +40,11 @@ const MOST_PAIRS: u64 = 10_000;
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Snapshot(Arc<Inner>);
+pub struct Snapshot {
+    inner: Arc<Inner>,
+    /// Where what is forked from it is recorded.
+    destination: Option<Destination>,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -48,16 +53,29 @@ struct Inner {
     now_us: u64,
     /// What the engine was started with.
     setup: Setup,
+    /// The recording of the engine that was, and where in it that is.
+    recorded: Option<Recorded>,
 }
 
 impl Snapshot {
-    pub(crate) fn new(still: Arc<Still>, time: Timepiece, now_us: u64, setup: Setup) -> Self {
-        Self(Arc::new(Inner {
+    pub(crate) fn new(
+        still: Arc<Still>,
+        time: Timepiece,
+        now_us: u64,
+        setup: Setup,
+        recorded: Option<Recorded>,
+    ) -> Self {
+        let inner = Inner {
             still,
             time,
             now_us,
             setup,
-        }))
+            recorded,
+        };
+        Self {
+            inner: Arc::new(inner),
+            destination: None,
+        }
     }
 
     /// An instance of its own that begins with what this one holds, at its instant. Nobody is connected.
@@ -81,7 +99,7 @@ impl Snapshot {
 
     /// Bytes of memory that it holds, much of which may be untouched.
     pub fn size(&self) -> usize {
-        self.0.still.size()
+        self.inner.still.size()
     }
 
     /// Writes it to a file, for processes of the same build. [`Instance::save`] writes data that any
@@ -137,7 +155,8 @@ impl Snapshot {
             time: _,
             now_us,
             setup,
-        } = &*self.0;
+            recorded: _,
+        } = &*self.inner;
         out.write_all(MAGIC)?;
         for number in [
             memory::fingerprint(),
@@ -178,32 +197,40 @@ impl Snapshot {
         let mut time = Timepiece::new(Clock::System);
         time.put(now_us);
         let still = Arc::new(Still::read(from)?);
-        Ok(Some(Self::new(still, time, now_us, setup)))
+        Ok(Some(Self::new(still, time, now_us, setup, None)))
     }
 
     pub(crate) fn still(&self) -> &Arc<Still> {
-        &self.0.still
+        &self.inner.still
     }
 
     /// A time of one's own that begins at its instant.
     pub(crate) fn time(&self) -> Timepiece {
-        self.0.time.apart(self.0.now_us)
+        self.inner.time.apart(self.inner.now_us)
     }
 
     pub(crate) fn now_us(&self) -> u64 {
-        self.0.now_us
+        self.inner.now_us
     }
 
     pub(crate) fn seed(&self) -> u64 {
-        self.0.setup.seed.unwrap_or_default()
+        self.inner.setup.seed.unwrap_or_default()
     }
 
     pub(crate) fn memory_ceiling(&self) -> u64 {
-        self.0.setup.memory_ceiling
+        self.inner.setup.memory_ceiling
     }
 
     pub(crate) fn config(&self) -> &Vec<(String, String)> {
-        &self.0.setup.config
+        &self.inner.setup.config
+    }
+
+    pub(crate) fn destination(&self) -> Option<&Destination> {
+        self.destination.as_ref()
+    }
+
+    pub(crate) fn recorded(&self) -> Option<&Recorded> {
+        self.inner.recorded.as_ref()
     }
 }
 
@@ -298,6 +325,25 @@ impl Template {
     /// As [`Snapshot::fork_server`].
     pub async fn fork_server(&self) -> Result<Server, Error> {
         self.0.fork_server().await
+    }
+
+    /// Has each fork recorded to a file in this folder that stays only if the fork is dropped because of a
+    /// panic: a test that fails leaves its recording, and says where.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), petridis::Error> {
+    /// # let folder = tempfile::tempdir().expect("a folder");
+    /// # let folder = folder.path();
+    /// let template = petridis::Template::from_commands("SET name one")?.record_on_panic(folder);
+    /// let server = petridis::blocking::Server::fork(template.snapshot())?;
+    /// // … the test, which may fail …
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn record_on_panic(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.0.destination = Some(Destination::Folder(folder.into()));
+        self
     }
 
     /// The snapshot, to go back to or to start a server from with settings.

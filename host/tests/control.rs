@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use client::Client;
 use petridis::blocking::Server;
-use petridis::{Error, Template};
+use petridis::{Error, Fault, Instance, Template};
 
 mod client;
 
@@ -89,6 +89,10 @@ fn the_clock_is_at_hand() {
     let mut listener = client_that_waits(&mut client);
     client.say("PETRIDIS CLOCK ADVANCE 1\r\nEXISTS key", "+OK\r\n:0\r\n");
     client.say("PETRIDIS CLOCK", ":2000000005000\r\n");
+    client.say(
+        "PETRIDIS CLOCK SET 2000000004999",
+        "-ERR time never runs backwards, but by RESTORE: it is 2000000005000\r\n",
+    );
     client.say("PETRIDIS CLOCK ADVANCE 60000", "+OK\r\n");
     listener.hear("*-1\r\n");
     client.say("PETRIDIS CLOCK RUN", "+OK\r\n");
@@ -173,6 +177,15 @@ fn what_is_ordered_goes_wrong() {
     client.say("PETRIDIS CLOCK ADVANCE 5000", "+OK\r\n");
     late.hear(":2\r\n");
     client.say("PETRIDIS FAULT ADD ERROR", "-ERR syntax error\r\n");
+    client.say(
+        "PETRIDIS FAULT ADD ERROR no COMMAND gte",
+        "-ERR unknown command 'gte', with args beginning with: \r\n",
+    );
+    client.say(
+        "PETRIDIS FAULT ADD CUT COMMAND Config|Set TIMES 1",
+        ":5\r\n",
+    );
+    client.say("PETRIDIS FAULT REMOVE 5", ":1\r\n");
     client.say(
         "PETRIDIS FAULT ADD CLOSE SHARE 101",
         "-ERR syntax error\r\n",
@@ -324,6 +337,11 @@ fn each_user_has_an_instance() {
     again.say("GET key", "$3\r\none\r\n");
     again.say("ACL WHOAMI", "$3\r\none\r\n");
     Client::to(server.addr()).say("GET key", "$8\r\ntemplate\r\n");
+    // Where there are no passwords, a name alone will do, as some clients read `redis://one@host`.
+    let mut alone = Client::to(server.addr());
+    alone.say("AUTH one", "+OK\r\n");
+    alone.say("GET key", "$3\r\none\r\n");
+    drop(alone);
     let mut third = Client::to(server.addr());
     third.say("AUTH third x", "-ERR max number of instances reached\r\n");
     assert!(third.ends());
@@ -350,6 +368,80 @@ fn user_once_there_is_room(server: &Server, name: &str) -> Client {
             return client;
         }
     }
+}
+
+#[test]
+fn faults_are_ordered_from_rust() {
+    let (server, mut client) = server();
+    client.say("CLIENT SETNAME one", "+OK\r\n");
+    let fault = Fault::error("OOM no room").command("set").key("full:*");
+    let fault = fault.client("o?e").client_id(1).user("default");
+    let number = server.order_fault(&fault).expect("ordered");
+    client.say("SET other 1", "+OK\r\n");
+    client.say("SET full:1 1", "-OOM no room\r\n");
+    assert!(server.remove_fault(number).expect("it runs"));
+    assert!(!server.remove_fault(number).expect("it runs"));
+    client.say("SET full:1 1", "+OK\r\n");
+    for (fault, heard) in [
+        (Fault::close_before().times(1), ""),
+        (Fault::close_after().times(1), ""),
+        (Fault::cut().share(100).times(1), "+O"),
+        (Fault::cut_behind(1).times(1), "+"),
+    ] {
+        let mut victim = Client::to(server.addr());
+        victim.say("PING", "+PONG\r\n");
+        server.order_fault(&fault).expect("ordered");
+        victim.send("SET key value\r\n");
+        victim.hear(heard);
+        assert!(victim.ends(), "{fault:?}");
+    }
+    client.say("PETRIDIS CLOCK FREEZE", "+OK\r\n");
+    let delay = Fault::delay(Duration::from_secs(60)).command("incr");
+    server.order_fault(&delay).expect("ordered");
+    client.send("INCR number\r\n");
+    let mut other = Client::to(server.addr());
+    until_one_waits(&mut other);
+    other.say("PETRIDIS CLOCK ADVANCE 60000", "+OK\r\n");
+    client.hear(":1\r\n");
+    server.clear_faults().expect("it runs");
+    client.say("INCR number", ":2\r\n");
+    for wrong in [
+        Fault::error("two\r\nlines"),
+        Fault::cut().times(0),
+        Fault::cut().share(101),
+    ] {
+        let refused = server.order_fault(&wrong);
+        assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
+    }
+}
+
+#[test]
+fn nothing_stands_in_the_way_of_looking() {
+    let server = Server::builder().control(false).start().expect("a server");
+    let mut client = Client::to(server.addr());
+    client.say("SET key value", "+OK\r\n");
+    server.log_commands(10).expect("it is for the owner");
+    let fault = Fault::error("ERR not today").times(2);
+    server.order_fault(&fault).expect("it is for the owner");
+    client.say("CLIENT PAUSE 60000", "-ERR not today\r\n");
+    let look = || server.look(0, |db| Ok((db.get("key")?, db.dump()?)));
+    let (value, dump) = look().expect("no fault");
+    assert_eq!(value.as_deref(), Some(&b"value"[..]));
+    assert_eq!(dump, "string \"key\"\n  \"value\"\n");
+    // Nobody else has used it up.
+    client.say("GET key", "-ERR not today\r\n");
+    client.say("ACL SETUSER default -@all +ping", "+OK\r\n");
+    assert_eq!(look().expect("all rights").1, dump);
+    client.say("PING", "+PONG\r\n");
+    let mut redis = Instance::new().expect("an instance");
+    redis.execute(b"SET key value\r\n").expect("a reply");
+    redis.execute(b"CLIENT PAUSE 60000\r\n").expect("a reply");
+    let value = redis.db(0).get("key").expect("no pause");
+    assert_eq!(value.as_deref(), Some(&b"value"[..]));
+    let logged = server.logged_commands().expect("it is for the owner");
+    // What was refused in their place did not run.
+    let ran: Vec<_> = logged.iter().map(|command| &command.args[0][..]).collect();
+    assert_eq!(ran, [&b"ACL"[..], b"PING"]);
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! The flight recorder: what was recorded comes again, and what does not is told.
 
+use std::ffi::OsStr;
 use std::fs;
-use std::path::Path;
-use std::process::Output;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use chance::Chance;
@@ -230,10 +231,11 @@ fn what_is_no_recording_is_refused() {
     }
 }
 
+/// Where the engine's build is said, behind the kind and the length of the head.
+const BUILD: usize = 8 + 2;
+
 #[test]
 fn another_build_runs_it_but_for_memory_from_elsewhere() {
-    /// Where the engine's build is said, behind the kind and the length of the head.
-    const BUILD: usize = 8 + 2;
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("recording");
     let from_another_build = || {
@@ -277,7 +279,12 @@ fn a_test_that_fails_leaves_its_recording() {
             redis = redis.seed(1);
             let mut redis = redis.build().expect("an instance");
             redis.execute(b"PING\r\n").expect("a reply");
-            Client::to(server.addr()).say("SET key value", "+OK\r\n");
+            let mut client = Client::to(server.addr());
+            client.say("SET key value", "+OK\r\n");
+            forked(&mut client).say("GET key", "$5\r\nvalue\r\n");
+            let template = Template::from_commands("SET key other").expect("right");
+            let fork = template.record_on_panic(&folder).fork();
+            fork.expect("a fork").recordings();
             assert!(!fails, "as it should");
         });
         assert_eq!(thread.expect("a thread").join().is_err(), fails);
@@ -288,7 +295,7 @@ fn a_test_that_fails_leaves_its_recording() {
     };
     assert_eq!(test(false).len(), 0);
     let files = test(true);
-    assert_eq!(files.len(), 2);
+    assert_eq!(files.len(), 3);
     for file in files {
         comes_again(&file);
         let name = file.file_name().expect("a name").to_string_lossy();
@@ -296,11 +303,172 @@ fn a_test_that_fails_leaves_its_recording() {
     }
 }
 
+/// The file that a fork is recorded to.
+fn beside(path: &Path, name: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(name);
+    path.into()
+}
+
+/// Has a server fork itself, and connects to the fork.
+fn forked(client: &mut Client) -> Client {
+    client.send("PETRIDIS FORK\r\n");
+    let mut reply = String::new();
+    while reply.matches("\r\n").count() < 2 {
+        let mut byte = [0];
+        std::io::Read::read_exact(&mut client.0, &mut byte).expect("a reply");
+        reply.push(char::from(byte[0]));
+    }
+    let (_, address) = reply.trim().split_once("redis://").expect("a URL");
+    Client::to(address)
+}
+
 #[test]
-fn who_has_an_instance_of_their_own_is_not_recorded() {
-    let builder = Server::builder().per_user_instances(2, None);
-    let refused = builder.record("nowhere").start().expect_err("refused");
-    assert!(matches!(refused, Error::Config(_)), "{refused}");
+fn servers_that_are_forks_are_recorded_beside_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("recording");
+    let server = Server::builder().record(&path).start().expect("a server");
+    let mut client = Client::to(server.addr());
+    client.say("SET key alpha", "+OK\r\n");
+    let mut fork = forked(&mut client);
+    client.say("SET key two", "+OK\r\n");
+    fork.say("APPEND key more", ":9\r\n");
+    let mut forks_fork = forked(&mut fork);
+    forks_fork.say("GET key", "$9\r\nalphamore\r\n");
+    forks_fork.say("RPUSH list x", ":1\r\n");
+    let rust = Server::fork(&server.snapshot().expect("a snapshot")).expect("a fork");
+    Client::to(rust.addr()).say("GET key", "$3\r\ntwo\r\n");
+    assert_eq!(rust.recordings(), server.recordings());
+    drop(rust);
+    let recordings = server.recordings();
+    server.shutdown();
+    let names = ["", ".fork-1", ".fork-2", ".fork-3"].map(|name| beside(&path, name));
+    assert_eq!(recordings, names);
+    // Wherever they lie, together.
+    let moved = folder.path().join("moved");
+    fs::create_dir(&moved).expect("a folder");
+    let [first, fork, forks_fork, rust] = names.map(|path| {
+        let to = moved.join(path.file_name().expect("a name"));
+        fs::rename(&path, &to).expect("moved");
+        to
+    });
+    for (path, key) in [
+        (&first, "two"),
+        (&fork, "alphamore"),
+        (&forks_fork, "alphamore"),
+        (&rust, "two"),
+    ] {
+        let mut replay = comes_again(path);
+        let value = replay.instance().db(0).get("key").expect("it is there");
+        assert_eq!(value.as_deref(), Some(key.as_bytes()), "{path:?}");
+    }
+    let replay = comes_again(&forks_fork);
+    let from = replay.forked_from().expect("a fork");
+    assert_eq!((&from.path, &from.difference), (&fork, &None));
+    assert!(from.calls > 3, "{from:?}");
+    assert_eq!(comes_again(&first).forked_from(), None);
+
+    // What comes of another beginning is told, too.
+    falsify(&first, "alpha", "alpho");
+    let mut replay = Replay::open(&fork).expect("a recording");
+    let from = replay.forked_from().expect("a fork");
+    assert_eq!(from.path, first);
+    let difference = replay.run(None).expect("whole");
+    assert_eq!(difference, None, "a length is all that it said");
+    let mut replay = Replay::open(&forks_fork).expect("a recording");
+    let difference = replay.run(None).expect("whole").expect("a difference");
+    assert!(difference.now.contains("alphomore"), "{difference:?}");
+    // Another one of the same name will not do, and none.
+    small(&first);
+    for refused in [&fork, &forks_fork].map(Replay::open) {
+        let refused = refused.expect_err("refused").to_string();
+        assert!(refused.contains("another one"), "{refused}");
+    }
+    fs::remove_file(&first).expect("it is there");
+    let refused = Replay::open(&fork).expect_err("refused").to_string();
+    assert!(refused.contains("begins within another"), "{refused}");
+    assert!(refused.contains(&first.display().to_string()), "{refused}");
+}
+
+#[test]
+fn an_instance_of_each_user_is_recorded() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("recording");
+    let server = Server::builder()
+        .commands(&b"SET key one\r\n"[..])
+        .per_user_instances(8, Some(Duration::ZERO))
+        .record(&path)
+        .start()
+        .expect("a server");
+    let greet = |user: &str| {
+        let mut client = Client::to(server.addr());
+        client.say(&format!("AUTH {user} x"), "+OK\r\n");
+        client
+    };
+    Client::to(server.addr()).say("SET key lobby", "+OK\r\n");
+    let (mut ada, mut again) = (greet("ada"), greet("ada"));
+    greet("../b").say("GET key", "$3\r\none\r\n");
+    ada.say("APPEND key 1", ":4\r\n");
+    again.say("APPEND key 2", ":5\r\n");
+    drop((ada, again));
+    // Theirs goes with them, and another one comes.
+    let second = beside(&path, ".user-ada-2");
+    while !server.recordings().contains(&second) {
+        greet("ada").say("EXISTS key", ":1\r\n");
+    }
+    let recordings = server.recordings();
+    server.shutdown();
+    assert_eq!(recordings[..2], [path.clone(), beside(&path, ".user-ada")]);
+    for path in &recordings {
+        comes_again(path);
+    }
+    for (name, value) in [
+        ("", "lobby"),
+        (".user-ada", "one12"),
+        (".user-ada-2", "one"),
+    ] {
+        let mut replay = comes_again(&beside(&path, name));
+        let got = replay.instance().db(0).get("key").expect("it is there");
+        assert_eq!(got.as_deref(), Some(value.as_bytes()), "{name}");
+    }
+}
+
+#[test]
+fn instances_that_are_forks_are_recorded_for_any_build() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("recording");
+    let mut redis = Instance::builder().record(&path).build().expect("one");
+    redis.execute(b"SET key value\r\n").expect("a reply");
+    let snapshot = redis.snapshot().expect("a snapshot");
+    redis.execute(b"FLUSHALL\r\n").expect("a reply");
+    let mut fork = snapshot.fork().expect("a fork");
+    fork.execute(b"GET key\r\n").expect("a reply");
+    // Back to its own beginning, which is in the other recording.
+    fork.execute(b"DEL key\r\n").expect("a reply");
+    fork.restore(&snapshot).expect("restored");
+    assert_eq!(fork.recordings(), redis.recordings());
+    // Ordered to go elsewhere, it is whole there.
+    let alone = folder.path().join("alone");
+    let alone = Instance::builder().snapshot(&snapshot).record(&alone);
+    let alone = alone.build().expect("a fork").recordings();
+    // While the first is still being written.
+    drop(fork);
+    let forks = beside(&path, ".fork-1");
+    assert_eq!(comes_again(&forks).forked_from().expect("one").calls, 2);
+    drop(redis);
+    assert_eq!(comes_again(&alone[0]).forked_from(), None);
+    for path in [&path, &forks] {
+        let mut bytes = fs::read(path).expect("a file");
+        bytes[BUILD] ^= 1;
+        fs::write(path, bytes).expect("a file");
+    }
+    let mut replay = Replay::open(&forks).expect("a recording");
+    assert!(!replay.is_of_this_build());
+    assert_eq!(replay.run(None).expect("whole"), None);
+}
+
+#[test]
+fn a_file_that_can_not_be_made_is_said() {
     let missing = Instance::builder().record("/nowhere/at/all").build();
     assert!(matches!(missing, Err(Error::Io { .. })), "{missing:?}");
 }
@@ -360,8 +528,31 @@ fn the_program_records_and_replays() {
     assert!(status == Some(0) && !said.contains("cut off"), "{said}");
     assert_eq!(replayed(&["/nowhere"]).0, Some(2));
     assert_eq!(replayed(&[]).0, Some(2));
-    let program = program::command(["--per-user-instances", "--record", path]).output();
-    assert_eq!(program.expect("it runs").status.code(), Some(2));
+}
+
+#[test]
+fn the_program_records_and_replays_each_users_instance() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("recording");
+    let path = path.to_str().expect("UTF-8");
+    let flags = ["--port", "0", "--per-user-instances", "--record", path];
+    let program = Program::start(flags, 1);
+    let mut client = Client::to(program.address());
+    client.say("AUTH ada x", "+OK\r\n");
+    client.say("SET key value", "+OK\r\n");
+    drop(program);
+    let own = format!("{path}.user-ada");
+    let (status, said) = replayed(&[&own, "--dump"]);
+    assert_eq!(status, Some(0), "{said}");
+    for what in ["A fork, made behind call 1 of", "string \"key\"", "cut off"] {
+        assert!(said.contains(what), "{what}: {said}");
+    }
+    fs::remove_file(path).expect("it is there");
+    let (status, said) = replayed(&[&own]);
+    assert!(
+        status == Some(2) && said.contains("begins within"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -388,6 +579,38 @@ fn a_command_that_fails_leaves_the_recording() {
     let said = String::from_utf8_lossy(&failed.stderr);
     assert!(said.contains(&format!("petridis replay {file}")), "{said}");
     comes_again(&path);
+    fs::remove_file(&path).expect("it is there");
+    // With all forks: the command ends as soon as it is told how.
+    let (port, how) = (folder.path().join("port"), folder.path().join("how"));
+    let wait = format!(
+        "while ! test -s '{0}'; do sleep 0.01; done; exit $(cat '{0}')",
+        how.display()
+    );
+    for (status, files) in [("0", 0), ("3", 2)] {
+        let run = ["run", "--record-on-failure", file, "--port-file"].map(OsStr::new);
+        let mut run = program::command(run.into_iter().chain([port.as_os_str()]));
+        run.args(["--per-user-instances", "--", "sh", "-c", &wait]);
+        let run = run.stderr(Stdio::piped()).spawn().expect("it runs");
+        let number = loop {
+            match fs::read_to_string(&port) {
+                Ok(number) if number.ends_with('\n') => break number,
+                _ => std::thread::sleep(Duration::from_millis(5)),
+            }
+        };
+        let mut client = Client::to(format!("127.0.0.1:{}", number.trim()));
+        client.say("AUTH ada x", "+OK\r\n");
+        fs::write(&how, status).expect("written");
+        let output = run.wait_with_output().expect("it ends");
+        let said = String::from_utf8_lossy(&output.stderr);
+        let own = [path.clone(), beside(&path, ".user-ada")];
+        assert_eq!(
+            own.iter().filter(|path| path.exists()).count(),
+            files,
+            "{said}"
+        );
+        assert_eq!(said.contains("its forks, likewise"), files > 0, "{said}");
+        fs::remove_file(&how).expect("it is there");
+    }
     let alone = program::command(["--record-on-failure", file]).output();
     assert_eq!(alone.expect("it runs").status.code(), Some(2));
 }

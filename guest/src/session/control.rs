@@ -63,6 +63,9 @@ impl Controls {
 impl Call<'_> {
     /// Whether the client may do this at all: it is on the same machine, or has shown who it is.
     pub(super) fn may_control(&mut self) -> Outcome {
+        if self.server.looking == Some(self.connection) {
+            return Ok(());
+        }
         if self.server.fact(FORBIDDEN.0) == Some(FORBIDDEN.1) {
             return Err(refuse("ERR PETRIDIS is switched off (--no-control)"));
         }

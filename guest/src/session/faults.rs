@@ -5,7 +5,7 @@ use super::gate::Command;
 use super::waiting::{Parked, Why};
 use super::{Call, Connection, Server};
 use crate::commands::options::{self, is};
-use crate::commands::table::{CommandSpec, keys_of};
+use crate::commands::table::{self, CommandSpec, keys_of};
 use crate::commands::wait::{Awaited, Nothing};
 use crate::commands::{CommandError, Outcome, Wait, error};
 use crate::resp::{Args, Wire};
@@ -129,7 +129,7 @@ impl Server {
         let Some(client) = self.clients.get(connection) else {
             return Course::Runs;
         };
-        if command.spec.is_our_own() {
+        if command.spec.is_our_own() || self.looking == Some(connection) {
             return Course::Runs;
         }
         let caller = Caller {
@@ -264,7 +264,12 @@ fn add(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
         let value = rest.next();
         let bytes = || value.map(Into::into).ok_or(error::SYNTAX);
         if is(option, "COMMAND") {
-            fault.command = Some(bytes()?);
+            let name = value.ok_or(error::SYNTAX)?;
+            if table::lookup_full(name).is_none() {
+                // It would never go wrong.
+                return Err(error::unknown_command(name, std::iter::empty()));
+            }
+            fault.command = Some(name.into());
         } else if is(option, "KEY") {
             fault.key = Some(bytes()?);
         } else if is(option, "CLIENT") {

@@ -14,8 +14,9 @@ pub struct Unseen {
 }
 
 impl Server {
-    /// Keeps what the commands until [`Server::show`] would leave traces in.
-    pub fn hide(&mut self) -> Unseen {
+    /// Keeps what the commands of this connection until [`Server::show`] would leave traces in.
+    pub fn hide(&mut self, connection: Connection) -> Unseen {
+        self.looking = Some(connection);
         Unseen {
             stats: std::mem::take(&mut self.stats),
             keyspace: self.keyspace.stats.clone(),
@@ -27,6 +28,7 @@ impl Server {
 
     /// Puts back what was kept.
     pub fn show(&mut self, unseen: Unseen) {
+        self.looking = None;
         self.stats = unseen.stats;
         self.keyspace.stats = unseen.keyspace;
         self.monitors = unseen.monitors;

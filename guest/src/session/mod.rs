@@ -205,6 +205,9 @@ pub struct Server {
     pub interrupted: Option<Interrupted>,
     /// What is to go wrong with commands.
     pub faults: Faults,
+    /// The connection through which the host looks in, while it does: nothing that is ordered or forbidden
+    /// holds for it.
+    pub looking: Option<Connection>,
     /// The commands received, if somebody wants to know.
     pub command_log: Option<Box<CommandLog>>,
     /// What the host is asked to do.
@@ -273,6 +276,7 @@ impl Server {
             soft_limit_check_us: None,
             idle_check_us: 0,
             faults: Faults::default(),
+            looking: None,
             command_log: None,
             controls: Controls::default(),
             errands: Errands::default(),

@@ -40,7 +40,10 @@ impl Server {
         };
         // Nobody can wait behind `execute`; and replicas go on.
         let client = self.clients.get(connection);
-        if connection == IMPLICIT || client.is_some_and(Client::counts_as_replica) {
+        if connection == IMPLICIT
+            || self.looking == Some(connection)
+            || client.is_some_and(Client::counts_as_replica)
+        {
             return false;
         }
         let queued = self.flags_of_exec(connection, command.spec);

@@ -1,5 +1,8 @@
 //! Random requests, the same for the same seed.
 
+/// Scripts `return 0` to one less than this are loaded and run.
+pub const SCRIPTS: u64 = 20;
+
 /// Numbers that are as good as random, and the same each time.
 pub struct Chance(u64);
 
@@ -25,7 +28,7 @@ impl Chance {
     pub fn request(&mut self) -> String {
         let (key, other) = (self.key(), self.key());
         let number = self.below(1000);
-        match self.below(24) {
+        match self.below(32) {
             0 => format!("SET {key} {number}"),
             1 => format!("SET {key} {number} PX {}", 1 + number * 10),
             2 => format!("INCRBY {key} {number}"),
@@ -49,6 +52,26 @@ impl Chance {
             20 => format!("EVAL \"return redis.call('set', KEYS[1], {number})\" 1 {key}"),
             21 => format!("SETBIT {key} {number} 1"),
             22 => format!("PFADD {key} {number}"),
+            23 => format!("EVAL \"return {}\" 0", number % SCRIPTS),
+            24 => format!("SCRIPT LOAD \"return {}\"", number % SCRIPTS),
+            25 => format!(
+                "FUNCTION LOAD REPLACE \"#!lua name=lib{0}\\nredis.register_function('f{0}', \
+                 function() return {number} end)\"",
+                number % 4
+            ),
+            26 => format!("FCALL f{} 0", number % 4),
+            27 => match number % 8 {
+                0 => "SCRIPT FLUSH".to_owned(),
+                1 => "FUNCTION FLUSH".to_owned(),
+                2 => format!("SWAPDB 0 {}", number % 3),
+                _ => format!("FUNCTION DELETE lib{}", number % 4),
+            },
+            28 => format!("ACL DELUSER user{}", number % 5),
+            29 => format!(
+                "ACL SETUSER user{} >pw{number} %R~{key} -@all +set|x",
+                number % 5
+            ),
+            30 => format!("CONFIG SET maxmemory-policy allkeys-lru slowlog-max-len {number}"),
             _ => format!("SELECT {}", number % 3),
         }
     }
