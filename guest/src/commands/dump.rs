@@ -108,14 +108,14 @@ fn restore(ctx: &mut Context, args: Args) -> Outcome {
         _ => Some(ttl.wrapping_add(now_ms)),
     };
     let mut slot = ctx.keyspace.write(ctx.db, key);
-    let replaced = slot.remove().is_some();
     if deadline_ms.is_some_and(|at_ms| at_ms <= now_ms) {
-        if replaced {
+        if slot.remove().is_some() {
             slot.propagate_removal(ctx.config.lazyfree_lazy_server_del);
             slot.event(EventClass::GENERIC, "del");
         }
     } else {
-        slot.put(value);
+        // To Redis the key that takes another's place is a new one.
+        slot.replace(value);
         if let Some(at_ms) = deadline_ms {
             slot.expire_at_ms(at_ms);
             if !restore.absolute_ttl {

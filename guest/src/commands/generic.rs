@@ -102,9 +102,8 @@ fn copy(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         None => unreachable!("a key that was read a moment ago, at the same time, is there"),
     };
     let mut slot = ctx.keyspace.write(copy.db, copy.destination);
-    // To Redis the key that takes another's place is a new one, and so its events say.
-    slot.remove();
-    slot.put(copied);
+    // To Redis the key that takes another's place is a new one.
+    slot.replace(copied);
     if let Some(at_ms) = deadline_ms {
         slot.expire_at_ms(at_ms);
     }

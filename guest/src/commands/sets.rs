@@ -305,26 +305,16 @@ fn spop(ctx: &mut Context, args: Args) -> Outcome {
     // Where nearly all go, Redis makes a new set of the few that stay, which may be of a smaller
     // form than the old one.
     let few_stay = (len - count).saturating_mul(5) <= count;
-    if few_stay && set.is_table() {
-        let mut rest = Set::packed();
-        for _ in 0..len - count {
-            let position = ctx.rng.usize(0..set.len());
-            if let Some(item) = set.get(position) {
-                rest.add_item(item, &limits, &seed);
-            }
-            set.remove_at(position);
-        }
-        for item in set.items() {
-            bulk_item(ctx.reply, item);
-        }
-        *set = rest;
-    } else if set.is_table() {
+    if set.is_table() {
         for _ in 0..count {
             let position = ctx.rng.usize(0..set.len());
             if let Some(item) = set.get(position) {
                 bulk_item(ctx.reply, item);
             }
             set.remove_at(position);
+        }
+        if few_stay {
+            set.make_packed(&limits, &seed);
         }
     } else {
         let positions: Vec<usize> = choose(ctx.rng, len, count).collect();

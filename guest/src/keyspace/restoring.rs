@@ -27,13 +27,14 @@ impl Keyspace {
             (Accounting::Recency, _) => Access::idle(saved.idle_s, self.now_s()),
         };
         let table = &mut self.databases[db];
-        if let Some(position) = table.find(hash, key) {
-            if !replaces {
-                return false;
+        let position = match table.find(hash, key) {
+            Some(_) if !replaces => return false,
+            Some(position) => {
+                table.replace(position, saved.value, access);
+                position
             }
-            table.remove(position);
-        }
-        let position = table.insert(hash, key, saved.value, access);
+            None => table.insert(hash, key, saved.value, access),
+        };
         table.schedule(position);
         if let Some(at_ms) = saved.deadline_ms {
             table.set_deadline(position, at_ms);

@@ -130,6 +130,20 @@ impl<'k> Slot<'k> {
         }
     }
 
+    /// Stores a value as that of a new key: whatever is known of one that was there is forgotten, and
+    /// events say that the key is new. Only its place it keeps, so that a SCAN under way does not miss
+    /// a name that was there all the time.
+    pub fn replace(&mut self, value: impl Into<Value>) {
+        let Some(position) = self.position else {
+            return self.put(value);
+        };
+        self.changed = true;
+        let access = Access::new(self.keyspace.accounting, self.keyspace.now_s());
+        let table = &mut self.keyspace.databases[self.db];
+        table.replace(position, value.into(), access);
+        self.event(EventClass::NEW, "new");
+    }
+
     /// What is known of the accesses to the key, this one included.
     pub fn access(&self) -> Option<Access> {
         let entry = |position| self.table.entry(position);

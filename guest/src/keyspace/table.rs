@@ -202,6 +202,14 @@ impl Table {
         })
     }
 
+    /// Makes a new key of the same name of the entry at a position. A hash stands in no order until
+    /// [`Table::schedule`], which has to follow.
+    pub fn replace(&mut self, position: usize, value: Value, access: Access) {
+        self.clear_deadline(position);
+        *self.value_mut(position) = value;
+        self.touch(position, |_| access);
+    }
+
     /// Takes the entry at `position` out; the last entry takes its place.
     pub fn remove(&mut self, position: usize) -> Value {
         self.clear_deadline(position);

@@ -296,6 +296,18 @@ impl Set {
         }
     }
 
+    /// Makes it a listpack, if its members are short and few enough.
+    pub fn make_packed(&mut self, limits: &SetLimits, seed: &Seed) {
+        let mut packed = Set::packed();
+        for item in self.items() {
+            packed.add_item(item, limits, seed);
+            if !packed.is_packed() {
+                return;
+            }
+        }
+        *self = packed;
+    }
+
     fn make_table(&mut self, seed: &Seed) -> &mut Table {
         if !self.is_table() {
             let mut table = Table::default();
