@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::memory::{self, Still};
 
 /// How a file begins: its nature and the version of its format.
-const MAGIC: &[u8; 8] = b"PETRIRE\x01";
+const MAGIC: &[u8; 8] = b"PETRIRE\x02";
 
 /// Kinds of frames that are no calls.
 const HEAD: u8 = 0;

@@ -71,6 +71,13 @@ impl ServerBuilder {
         self.config("port", port.to_string())
     }
 
+    /// Has somebody told of every `loglevel` that a client sets with `CONFIG SET`: the engine's own lines
+    /// follow it, what the library says through `tracing` is for the caller to filter.
+    pub fn on_log_level(mut self, tell: fn(&str)) -> Self {
+        self.setup.on_log_level = Some(tell);
+        self
+    }
+
     /// The addresses to listen on, separated by spaces; 127.0.0.1 without it.
     pub fn bind(self, addresses: impl Into<String>) -> Self {
         self.config("bind", addresses)
@@ -492,6 +499,7 @@ async fn run_errands(
 
 /// Opens the sockets, starts the engine and begins to accept.
 fn open(mut setup: Setup, hub: &Rc<Hub>, errands: &Rc<Errands>) -> Result<(Driver, Bound), Error> {
+    let on_log_level = setup.on_log_level.take();
     let mut listeners = Listeners::open(&mut setup.config, hub)?;
     let [addresses, tls_addresses] = listeners.addresses();
     let port = addresses.first().map_or(0, SocketAddr::port);
@@ -521,7 +529,7 @@ fn open(mut setup: Setup, hub: &Rc<Hub>, errands: &Rc<Errands>) -> Result<(Drive
         clock: instance.clock().clone(),
     };
     let driver = Driver::new(instance, hub.clone(), errands.clone(), Desk::new(fork));
-    Ok((driver.at(listeners), bound))
+    Ok((driver.at(listeners).telling(on_log_level), bound))
 }
 
 /// Starts a server that somebody asked for with `PETRIDIS FORK`.

@@ -23,6 +23,8 @@ pub struct Slot<'k> {
 enum Told {
     /// Who watches the key, and who waits for it.
     Everyone,
+    /// The same, but who waits for the key only where that may be for it to go.
+    Watchers,
     /// Who waits for it.
     Waiters,
     Nobody,
@@ -93,6 +95,15 @@ impl<'k> Slot<'k> {
         if let Some(position) = self.position {
             self.keyspace.databases[self.db].clear_deadline(position);
         }
+    }
+
+    /// Stores what came of a command (the STORE of SORT, ZUNIONSTORE …), whatever was there. Where there was
+    /// something, who waits for the key is not woken: to Redis it was there all along.
+    pub fn put_result(&mut self, value: impl Into<Value>) {
+        if self.exists() {
+            self.told = Told::Watchers;
+        }
+        self.put(value);
     }
 
     /// Stores a value in place of another; when it expires stays as it was.
@@ -328,6 +339,7 @@ impl Drop for Slot<'_> {
         let journal = &mut self.keyspace.journal;
         match self.told {
             Told::Everyone => journal.changed(self.db, self.hash, self.key),
+            Told::Watchers => journal.replaced(self.db, self.hash, self.key),
             Told::Waiters => journal.stirred(self.db, self.hash, self.key),
             Told::Nobody => {}
         }
