@@ -49,6 +49,8 @@ struct Driver {
     peers: HashMap<u32, Peer>,
     events: Events,
     wake_at_us: Option<u64>,
+    /// How long the last step took.
+    took_us: u64,
 }
 
 fn now_us() -> u64 {
@@ -115,10 +117,18 @@ impl Peer {
 
 impl Driver {
     fn step(&mut self, act: impl FnOnce(&mut Batch<'_>)) {
-        let mut batch = self.engine.begin(now_us());
+        let effects = self.effects_of(act);
+        self.carry_out(effects);
+    }
+
+    fn effects_of(&mut self, act: impl FnOnce(&mut Batch<'_>)) -> Effects {
+        let start_us = now_us();
+        self.engine.took(std::mem::take(&mut self.took_us));
+        let mut batch = self.engine.begin(start_us);
         act(&mut batch);
         let effects = batch.finish();
-        self.carry_out(effects);
+        self.took_us = now_us().saturating_sub(start_us);
+        effects
     }
 
     fn carry_out(&mut self, mut effects: Effects) {
@@ -149,19 +159,21 @@ impl Driver {
             if saved.is_none() && done.is_none() && slow.is_empty() {
                 return;
             }
-            let mut batch = self.engine.begin(now_us());
-            if let Some(done) = done {
-                batch.done(done);
-            }
-            if let Some((number, written)) = saved {
-                batch.saved(number, written);
-            }
-            for connection in slow {
-                if let Some(peer) = self.peers.get(&connection) {
-                    batch.unsent(connection, peer.waiting);
+            let waiting: Vec<(u32, u64)> = slow
+                .into_iter()
+                .filter_map(|connection| Some((connection, self.peers.get(&connection)?.waiting)))
+                .collect();
+            effects = self.effects_of(|batch| {
+                if let Some(done) = done {
+                    batch.done(done);
                 }
-            }
-            effects = batch.finish();
+                if let Some((number, written)) = saved {
+                    batch.saved(number, written);
+                }
+                for (connection, bytes) in waiting {
+                    batch.unsent(connection, bytes);
+                }
+            });
         }
     }
 
@@ -328,6 +340,7 @@ fn main() -> Result<()> {
         peers: HashMap::new(),
         events: sender.clone(),
         wake_at_us: None,
+        took_us: 0,
     };
     let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?;
     println!("Ready to accept connections on {}", listener.local_addr()?);

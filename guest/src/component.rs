@@ -49,8 +49,9 @@ impl ServerGuest for Component {
         Ok(())
     }
 
-    fn step(now_us: u64, events: Vec<Event>, bytes: Vec<u8>) -> Effects {
+    fn step(now_us: u64, took_us: u64, events: Vec<Event>, bytes: Vec<u8>) -> Effects {
         with_engine(|engine| {
+            engine.took(took_us);
             let mut batch = engine.begin(now_us);
             let mut rest = bytes.as_slice();
             for event in events {

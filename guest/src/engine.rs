@@ -205,8 +205,15 @@ impl Engine {
         own
     }
 
+    /// Tells how long the step before took, in microseconds: before the next one begins, and only where
+    /// that is known.
+    pub fn took(&mut self, took_us: u64) {
+        self.server.step_took(took_us);
+    }
+
     /// Begins a step at that time: sees to what fell due and takes up what was left waiting.
     pub fn begin(&mut self, now_us: u64) -> Batch<'_> {
+        self.server.begin_timing();
         if self.server.scripts.run_on() {
             // Time stands still for a script, and for everybody while it runs.
             self.server.time_script(now_us);
@@ -369,7 +376,7 @@ impl Engine {
         client.input.reading_bytes = bytes.len();
         server.step_bytes = out.wire.capacity();
         let mut decoder = std::mem::take(&mut client.input.decoder);
-        let mut start = out.begin(server, protocol);
+        let mut start = out.begin_for(server, connection, protocol);
         let mut put_off = false;
         let limited = server.config.client_output_buffer_limit[0].hard_bytes > 0;
         let mut plain = PlainRun::begin(server, connection);
@@ -430,7 +437,7 @@ impl Engine {
                 out.attribute_reply(server, connection, start, reply);
                 server.settle(out);
                 let protocol = server.clients.get(connection)?.protocol;
-                start = out.begin(server, protocol);
+                start = out.begin_for(server, connection, protocol);
             }
             match server.clients.get(connection) {
                 None => break,
@@ -583,6 +590,7 @@ impl Engine {
         let server = &mut self.server;
         self.out = Output::default();
         server.keyspace.set_now_us(continuation.now_us);
+        server.begin_timing();
         server.config.start_with(&continuation.config)?;
         server.listen_to_events();
         server.remember_accesses();
@@ -646,8 +654,11 @@ impl Engine {
             let Some(connection) = self.server.backlog.pop_front() else {
                 return;
             };
+            self.server.run_released(connection, &mut self.out);
             if !self.must_wait(connection) {
                 self.run_pending(connection);
+            } else if self.must_all_wait() {
+                self.put_off(connection);
             }
         }
     }
@@ -725,6 +736,7 @@ impl Engine {
             server.soft_limit_check_us,
             server.replicas.next_ping_us(),
             server.next_save_us(),
+            server.stats.next_tick_us(),
         ]
         .into_iter()
         .flatten()
@@ -797,6 +809,7 @@ impl Batch<'_> {
         // What clients sent while they waited, and were answered for in this step.
         self.engine.run_backlog();
         self.engine.server.end_step(&mut self.engine.out);
+        self.engine.server.end_timing();
         self.engine.effects()
     }
 }

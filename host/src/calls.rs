@@ -41,6 +41,7 @@ pub(crate) struct Start<'a> {
 /// `step`
 pub(crate) struct Step<'a> {
     pub(crate) now_us: u64,
+    pub(crate) took_us: u64,
     pub(crate) events: Cow<'a, [Event]>,
     pub(crate) bytes: Cow<'a, [u8]>,
 }
@@ -69,7 +70,7 @@ pub(crate) struct Look<'a> {
 
 coded!(struct Execute<'_> { request });
 coded!(struct Start<'_> { options });
-coded!(struct Step<'_> { now_us, events, bytes });
+coded!(struct Step<'_> { now_us, took_us, events, bytes });
 coded!(struct Save);
 coded!(struct Load<'_> { image });
 coded!(struct Conversations);
@@ -116,11 +117,14 @@ impl Call for Step<'_> {
 
     fn run(&self, live: &mut Live) -> wasmtime::Result<Self::Outcome> {
         let (server, store) = live.server();
-        server.call_step(store, self.now_us, &self.events, &self.bytes)
+        server.call_step(store, self.now_us, self.took_us, &self.events, &self.bytes)
     }
 
     fn told(&self) -> String {
         let mut text = format!("step at {}", time(self.now_us));
+        if self.took_us > 0 {
+            let _ = write!(text, " (the last one took {} us)", self.took_us);
+        }
         let mut rest = &*self.bytes;
         for event in &*self.events {
             text.push_str("; ");

@@ -350,7 +350,9 @@ fn serve(
         let pid_file = last(&config, "pidfile").filter(|path| !path.is_empty());
         let pid_file = pid_file.map(PathBuf::from);
         let names: Vec<String> = config.iter().map(|pair| pair.0.clone()).collect();
-        let mut builder = build(flags, config);
+        let mut builder = build(flags, config).on_log_level(|level| {
+            log::set_level(level);
+        });
         if let Some(path) = &flags.load {
             let data = read_data(path).map_err(Failure::Config)?;
             builder = if data.starts_with(b"REDIS") {
@@ -439,16 +441,15 @@ fn certificate_file(config: &mut Vec<Pair>) -> Option<PathBuf> {
 }
 
 fn install_log(config: &[Pair]) -> Result<()> {
-    let level = match last(config, "loglevel") {
-        None => tracing::level_filters::LevelFilter::INFO,
-        Some(name) => log::level(name).with_context(|| {
-            format!("loglevel {name}: it is debug, verbose, notice, warning or nothing")
-        })?,
-    };
+    if let Some(name) = last(config, "loglevel")
+        && !log::set_level(name)
+    {
+        anyhow::bail!("loglevel {name}: it is debug, verbose, notice, warning or nothing");
+    }
     let file = last(config, "logfile")
         .filter(|file| !file.is_empty())
         .map(Path::new);
-    log::install(level, file).with_context(|| {
+    log::install(file).with_context(|| {
         format!(
             "can't open the log file {}",
             file.unwrap_or(Path::new("")).display()

@@ -48,6 +48,8 @@ pub(crate) struct Driver {
     desk: Desk,
     /// Where connections come in; None where that is somebody else's affair.
     listeners: Option<Listeners>,
+    /// Who is told of a `loglevel` that a client sets.
+    on_log_level: Option<fn(&str)>,
     /// The batch of the current turn; its buffers and the hub's alternate.
     batch: Batch,
     /// When the engine wants the next turn at the latest.
@@ -90,6 +92,7 @@ impl Driver {
             errands,
             desk,
             listeners: None,
+            on_log_level: None,
             batch: Batch::default(),
             wake_at_us: None,
             alarm: Alarm::default(),
@@ -101,6 +104,12 @@ impl Driver {
     /// Has it see to where connections come in.
     pub(crate) fn at(mut self, listeners: Listeners) -> Self {
         self.listeners = Some(listeners);
+        self
+    }
+
+    /// Has somebody told of every `loglevel` that a client sets.
+    pub(crate) fn telling(mut self, on_log_level: Option<fn(&str)>) -> Self {
+        self.on_log_level = on_log_level;
         self
     }
 
@@ -251,8 +260,10 @@ impl Driver {
             self.save(image);
         }
         for (name, value) in effects.settings {
-            if name == "tcp-keepalive" {
-                self.hub.set_keepalive(value.parse().unwrap_or(0));
+            match (name.as_str(), self.on_log_level) {
+                ("tcp-keepalive", _) => self.hub.set_keepalive(value.parse().unwrap_or(0)),
+                ("loglevel", Some(tell)) => tell(&value),
+                _ => {}
             }
         }
         if !effects.sends.is_empty() {

@@ -47,6 +47,8 @@ pub struct Instance {
     live: Option<Live>,
     /// The time the engine was last told.
     told_us: u64,
+    /// How long the last step took, by the engine's own clock.
+    took_us: u64,
     recorder: Option<Recorder>,
     /// Removes the recording again; behind the recorder, which ends it.
     _provisional: Option<Provisional>,
@@ -79,6 +81,8 @@ pub(crate) struct Setup {
     pub(crate) known_as: Option<String>,
     /// Where its calls are recorded, once that is settled. Not where what is forked from it is.
     pub(crate) recording: Option<Recording>,
+    /// Who is told of a `loglevel` that a client sets. Not for what is forked from it either.
+    pub(crate) on_log_level: Option<fn(&str)>,
 }
 
 impl Default for Setup {
@@ -97,6 +101,7 @@ impl Default for Setup {
             record: None,
             known_as: None,
             recording: None,
+            on_log_level: None,
         }
     }
 }
@@ -267,6 +272,7 @@ impl Instance {
             setup,
             live: None,
             told_us: 0,
+            took_us: 0,
             recorder,
             _provisional: provisional,
         };
@@ -295,6 +301,7 @@ impl Instance {
             seed,
             live: None,
             told_us: now_us,
+            took_us: 0,
             recorder: None,
             _provisional: None,
         }
@@ -372,11 +379,15 @@ impl Instance {
     pub fn step(&mut self, now_us: u64, events: &[Event], bytes: &[u8]) -> Result<Effects, Error> {
         self.revive_at(now_us)?;
         self.told_us = now_us;
-        self.call(&Step {
+        let start_us = self.time.now_us();
+        let effects = self.call(&Step {
             now_us,
+            took_us: self.took_us,
             events: Cow::Borrowed(events),
             bytes: Cow::Borrowed(bytes),
-        })
+        });
+        self.took_us = self.time.now_us().saturating_sub(start_us);
+        effects
     }
 
     /// The host heeds these parameters from now on, whatever becomes of the engine.
@@ -431,6 +442,8 @@ impl Instance {
 
     /// Has an engine begin with that memory, or the one that there is go back to it.
     pub(crate) fn lay(&mut self, still: &Arc<Still>, memory_ceiling: u64) -> Result<(), Error> {
+        // Of a step of the other memory.
+        self.took_us = 0;
         if let Some(recorder) = &mut self.recorder {
             recorder.lays(still, memory_ceiling);
         }

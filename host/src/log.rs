@@ -6,37 +6,52 @@ use std::fmt::{self, Write as _};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::dynamic_filter_fn;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
-/// Redis's `loglevel`, as a filter.
-pub(crate) fn level(name: &str) -> Option<LevelFilter> {
-    Some(match name.to_ascii_lowercase().as_str() {
-        "debug" => LevelFilter::TRACE,
-        "verbose" => LevelFilter::DEBUG,
-        "notice" => LevelFilter::INFO,
-        "warning" => LevelFilter::WARN,
-        "nothing" => LevelFilter::OFF,
-        _ => return None,
-    })
+/// Redis's `loglevel`, by what matters more and more, as filters.
+const LEVELS: [(&str, LevelFilter); 5] = [
+    ("debug", LevelFilter::TRACE),
+    ("verbose", LevelFilter::DEBUG),
+    ("notice", LevelFilter::INFO),
+    ("warning", LevelFilter::WARN),
+    ("nothing", LevelFilter::OFF),
+];
+
+/// Which of them the process's own lines follow: there is one log for all of it.
+static CHOSEN: AtomicUsize = AtomicUsize::new(2);
+
+/// Has the process's own lines follow this `loglevel` from now on; false if it is none.
+pub(crate) fn set_level(name: &str) -> bool {
+    let place = LEVELS
+        .iter()
+        .position(|(known, _)| known.eq_ignore_ascii_case(name));
+    if let Some(place) = place {
+        CHOSEN.store(place, Ordering::Relaxed);
+    }
+    place.is_some()
+}
+
+/// Whether a line is wanted. The engine follows its own `loglevel` before it says anything.
+fn is_wanted(level: Level, target: &str) -> bool {
+    let (_, chosen) = LEVELS[CHOSEN.load(Ordering::Relaxed)];
+    target == "engine" || level <= chosen
 }
 
 /// Sends the process's log to standard error, or to the end of a file.
-pub(crate) fn install(level: LevelFilter, file: Option<&Path>) -> io::Result<()> {
+pub(crate) fn install(file: Option<&Path>) -> io::Result<()> {
     let file = file.map(|path| OpenOptions::new().create(true).append(true).open(path));
     let layer = RedisForm {
         file: file.transpose()?,
     }
-    // The engine follows its own `loglevel`, which CONFIG SET may change.
-    .with_filter(
-        Targets::new()
-            .with_default(level)
-            .with_target("engine", LevelFilter::TRACE),
-    );
+    .with_filter(dynamic_filter_fn(|line, _| {
+        is_wanted(*line.level(), line.target())
+    }));
     // Only the program's first line calls this, so nobody else was here before.
     let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer));
     Ok(())
@@ -103,8 +118,11 @@ mod tests {
     }
 
     #[test]
-    fn levels_are_those_of_redis() {
-        assert_eq!(level("Notice"), Some(LevelFilter::INFO));
-        assert_eq!(level("loud"), None);
+    fn levels_are_those_of_redis_and_can_be_changed() {
+        assert!(is_wanted(Level::INFO, "petridis") && !is_wanted(Level::DEBUG, "petridis"));
+        assert!(is_wanted(Level::TRACE, "engine"));
+        assert!(set_level("Verbose") && is_wanted(Level::DEBUG, "petridis"));
+        assert!(set_level("nothing") && !is_wanted(Level::ERROR, "petridis"));
+        assert!(!set_level("loud"));
     }
 }

@@ -77,6 +77,13 @@ impl ServerBuilder {
         self.config("port", port.to_string())
     }
 
+    /// Has somebody told of every `loglevel` that a client sets with `CONFIG SET`: the engine's own lines
+    /// follow it, what the library says through `tracing` is for the caller to filter.
+    pub fn on_log_level(mut self, tell: fn(&str)) -> Self {
+        self.setup.on_log_level = Some(tell);
+        self
+    }
+
     /// The addresses to listen on, separated by spaces; 127.0.0.1 without it.
     pub fn bind(self, addresses: impl Into<String>) -> Self {
         self.config("bind", addresses)
@@ -466,11 +473,14 @@ struct Prepared {
     sockets: Sockets,
     /// Where each user is to have an instance: what this one was started with.
     per_user: Option<(PerUser, Setup)>,
+    /// Who is told of a `loglevel` that a client sets.
+    on_log_level: Option<fn(&str)>,
 }
 
 impl Prepared {
     /// Opens the sockets and starts the engine.
     fn new(mut setup: Setup) -> Result<Self, Error> {
+        let on_log_level = setup.on_log_level.take();
         let sockets = Sockets::open(&mut setup.config)?;
         let [addresses, tls_addresses] = sockets.addresses();
         let first = addresses.first().or(tls_addresses.first());
@@ -488,6 +498,7 @@ impl Prepared {
             instance: Instance::with(setup)?,
             sockets,
             per_user,
+            on_log_level,
         })
     }
 
@@ -511,7 +522,8 @@ impl Prepared {
         }
         listeners.accept();
         let desk = Desk::new(fork);
-        Ok(Driver::new(self.instance, hub.clone(), errands.clone(), desk).at(listeners))
+        let driver = Driver::new(self.instance, hub.clone(), errands.clone(), desk);
+        Ok(driver.at(listeners).telling(self.on_log_level))
     }
 }
 

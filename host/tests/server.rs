@@ -490,6 +490,32 @@ fn config_set_changes_what_is_logged() {
 }
 
 #[test]
+fn config_set_changes_what_the_program_itself_logs() {
+    const REFUSED: &str = "-ERR CONFIG SET failed (possibly related to argument 'port') - Unable to listen on \
+                           this port. Check server logs.\r\n";
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("log");
+    let program = Program::start(["--port", "0", "--logfile", &log.to_string_lossy()], 1);
+    let mut client = connect(&program);
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port();
+    let lines = || {
+        let text = fs::read_to_string(&log).expect("a log");
+        text.matches("Could not create server TCP listening socket")
+            .count()
+    };
+    let in_vain = format!("CONFIG SET port {port}\r\n");
+    say(&mut client, &in_vain, REFUSED);
+    assert_eq!(lines(), 1);
+    say(&mut client, "CONFIG SET loglevel nothing\r\n", "+OK\r\n");
+    say(&mut client, &in_vain, REFUSED);
+    assert_eq!(lines(), 1);
+    say(&mut client, "CONFIG SET loglevel warning\r\n", "+OK\r\n");
+    say(&mut client, &in_vain, REFUSED);
+    assert_eq!(lines(), 2);
+}
+
+#[test]
 fn it_loads_and_saves_a_file_that_redis_reads() {
     let folder = tempfile::tempdir().expect("a folder");
     let dir = folder.path().to_string_lossy().into_owned();

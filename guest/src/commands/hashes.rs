@@ -11,7 +11,7 @@ use std::ops::Deref;
 
 use super::chance;
 use super::options::{self, ScanOptions};
-use super::{CommandError, Context, DataHandler, Outcome, bulk_item, error};
+use super::{CommandError, Context, DataHandler, Outcome, bulk_item, error, reserve_reply};
 use crate::config::Config;
 use crate::keyspace::{EventClass, Slot};
 use crate::resp::{Aggregate, Args, Protocol, Sink};
@@ -417,6 +417,9 @@ fn hdel(ctx: &mut Context, args: Args) -> Outcome {
 
 // ---- fields at random --------------------------------------------------------------------------
 
+/// Bytes of the shortest string in a reply.
+const SHORTEST_STRING: usize = 6;
+
 /// HRANDFIELD key [count [WITHVALUES]]
 fn hrandfield(ctx: &mut Context, args: Args) -> Outcome {
     const MOST_WITH_VALUES: i64 = i64::MAX / 2;
@@ -451,6 +454,10 @@ fn hrandfield(ctx: &mut Context, args: Args) -> Outcome {
         return Ok(());
     };
     let most = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
+    let shortest = if with_values { 2 } else { 1 } * SHORTEST_STRING;
+    if count < 0 {
+        reserve_reply(ctx.keyspace, ctx.reply, most.saturating_mul(shortest))?;
+    }
     let mut chosen = Chosen {
         nested: ctx.reply.protocol() == Protocol::Resp3,
         with_values,
@@ -459,10 +466,6 @@ fn hrandfield(ctx: &mut Context, args: Args) -> Outcome {
     if count >= 0 {
         chosen.different(ctx.rng, fields, most);
         return Ok(());
-    }
-    let bytes = most.saturating_mul(chosen.shortest());
-    if bytes > isize::MAX as usize || !ctx.keyspace.has_room_for(bytes) {
-        return Err(error::OUT_OF_MEMORY);
     }
     chosen.any(ctx.rng, fields, most);
     Ok(())
@@ -477,15 +480,10 @@ struct Chosen<'a> {
 }
 
 impl Chosen<'_> {
-    /// Bytes of the shortest answer for one field.
-    fn shortest(&self) -> usize {
-        const SHORTEST_STRING: usize = 6;
-        SHORTEST_STRING * if self.with_values { 2 } else { 1 }
-    }
-
     fn head(&mut self, count: usize) {
         let flat = self.with_values && !self.nested;
-        self.reply.array(if flat { 2 * count } else { count });
+        self.reply
+            .array(if flat { count.saturating_mul(2) } else { count });
     }
 
     fn field(&mut self, field: Field) {

@@ -74,6 +74,17 @@ pub fn bulk_item(reply: &mut dyn Sink, item: Item<'_>) {
     }
 }
 
+/// Refuses a reply of at least so many bytes where it would not fit in the instance. Where its reader is
+/// cut off before, it is written until then.
+fn reserve_reply(keyspace: &Keyspace, reply: &dyn Sink, bytes: usize) -> Outcome {
+    let bytes = bytes.min(reply.most());
+    if bytes <= isize::MAX as usize && keyspace.has_room_for(bytes) {
+        Ok(())
+    } else {
+        Err(error::OUT_OF_MEMORY)
+    }
+}
+
 impl Context<'_> {
     /// Refuses to make the data `bytes` larger where they would not fit in the instance.
     pub fn reserve(&self, bytes: usize) -> Outcome {

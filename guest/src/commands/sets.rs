@@ -8,7 +8,7 @@ mod tests;
 
 use super::chance::{self, choose};
 use super::options::{self, ScanOptions};
-use super::{Context, DataHandler, Outcome, bulk_item, error};
+use super::{Context, DataHandler, Outcome, bulk_item, error, reserve_reply};
 use crate::config::Config;
 use crate::keyspace::{EventClass, Slot};
 use crate::resp::{Aggregate, Args, Sink};
@@ -384,11 +384,9 @@ fn srandmember(ctx: &mut Context, args: Args) -> Outcome {
 fn answer_any(ctx: &mut Context, key: &[u8], count: u64) -> Outcome {
     const SHORTEST_REPLY: usize = 6;
     let bytes = usize::try_from(count)
-        .ok()
-        .and_then(|count| count.checked_mul(SHORTEST_REPLY))
-        .filter(|bytes| *bytes <= isize::MAX as usize)
-        .ok_or(error::OUT_OF_MEMORY)?;
-    ctx.reserve(bytes)?;
+        .unwrap_or(usize::MAX)
+        .saturating_mul(SHORTEST_REPLY);
+    reserve_reply(ctx.keyspace, ctx.reply, bytes)?;
     let value = ctx.keyspace.value(ctx.db, key);
     let Some(set) = value.map(Value::as_set).transpose()? else {
         return Ok(());

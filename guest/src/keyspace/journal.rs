@@ -72,6 +72,8 @@ pub struct Event {
 pub enum Cause {
     /// A command wrote to it.
     Write,
+    /// A command did, and put something else in place of what was there: no news to who waits for it.
+    Replaced,
     /// Nobody did: its time was up, or that of a field, or there was no room for it.
     Itself,
     /// All of its database was emptied, or exchanged for another.
@@ -221,6 +223,12 @@ impl Journal {
     #[inline]
     pub(super) fn changed(&mut self, db: usize, hash: u32, key: &[u8]) {
         self.change(db, hash, key, Cause::Write);
+    }
+
+    /// A command put its result in place of what was there.
+    #[inline]
+    pub(super) fn replaced(&mut self, db: usize, hash: u32, key: &[u8]) {
+        self.change(db, hash, key, Cause::Replaced);
     }
 
     /// A key changed, or went, though no command wrote to it.

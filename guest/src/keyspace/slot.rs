@@ -32,6 +32,8 @@ pub struct Slot<'k> {
 enum Told {
     /// Who watches the key, and who waits for it.
     Everyone,
+    /// The same, but who waits for the key only where that may be for it to go.
+    Watchers,
     /// Who waits for it.
     Waiters,
     Nobody,
@@ -112,6 +114,15 @@ impl<'k> Slot<'k> {
         }
     }
 
+    /// Stores what came of a command (the STORE of SORT, ZUNIONSTORE …), whatever was there. Where there was
+    /// something, who waits for the key is not woken: to Redis it was there all along.
+    pub fn put_result(&mut self, value: impl Into<Value>) {
+        if self.exists() {
+            self.told = Told::Watchers;
+        }
+        self.put(value);
+    }
+
     /// Stores a value in place of another; when it expires stays as it was.
     #[inline]
     pub fn put_keeping_expiry(&mut self, value: impl Into<Value>) {
@@ -138,9 +149,9 @@ impl<'k> Slot<'k> {
             return self.put(value);
         };
         self.changed = true;
-        let access = Access::new(self.keyspace.accounting, self.keyspace.now_s());
-        let table = &mut self.keyspace.databases[self.db];
-        table.replace(position, value.into(), access);
+        self.unsettled = true;
+        let access = Access::new(self.accounting, self.now_s());
+        self.table.replace(position, value.into(), access);
         self.event(EventClass::NEW, "new");
     }
 
@@ -363,6 +374,7 @@ impl Drop for Slot<'_> {
         self.journal.dirty += self.changes;
         match self.told {
             Told::Everyone => self.journal.changed(self.db, self.hash, self.key),
+            Told::Watchers => self.journal.replaced(self.db, self.hash, self.key),
             Told::Waiters => self.journal.stirred(self.db, self.hash, self.key),
             Told::Nobody => {}
         }

@@ -77,6 +77,12 @@ pub trait Sink {
         false
     }
 
+    /// How many bytes more the reader can be sent before it is cut off for that; as many as there is
+    /// memory for, mostly.
+    fn most(&self) -> usize {
+        usize::MAX
+    }
+
     /// `+OK`
     fn ok(&mut self) {
         self.simple("OK");
@@ -121,6 +127,8 @@ pub struct Wire {
     out: Vec<u8>,
     protocol: Protocol,
     limit: usize,
+    /// The limit is the reader's: there would be memory for more.
+    is_readers: bool,
     overflowed: bool,
 }
 
@@ -129,7 +137,22 @@ impl Wire {
     pub fn aim(&mut self, protocol: Protocol, limit: usize) {
         self.protocol = protocol;
         self.limit = limit;
+        self.is_readers = false;
         self.overflowed = false;
+    }
+
+    /// The reader is cut off when it is sent so many bytes more.
+    pub fn cut_off_after(&mut self, bytes: usize) {
+        let end = self.out.len().saturating_add(bytes);
+        if end < self.limit {
+            self.limit = end;
+            self.is_readers = true;
+        }
+    }
+
+    /// True where a reply that did not fit was too much for its reader, and not for the memory.
+    pub fn was_cut_off(&self) -> bool {
+        self.overflowed && self.is_readers
     }
 
     /// The bytes so far.
@@ -270,6 +293,14 @@ impl Wire {
 impl Sink for Wire {
     fn is_full(&self) -> bool {
         self.overflowed
+    }
+
+    fn most(&self) -> usize {
+        if self.is_readers {
+            self.limit.saturating_sub(self.out.len())
+        } else {
+            usize::MAX
+        }
     }
 
     fn protocol(&self) -> Protocol {

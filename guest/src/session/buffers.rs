@@ -281,6 +281,14 @@ impl Client {
         .1
     }
 
+    /// How many bytes more of output are surely over a limit of so many.
+    pub(super) fn output_over(&self, limit: u64) -> u64 {
+        let waiting = self.unsent_bytes + self.sending_bytes;
+        limit
+            .saturating_add(self.buffers.reply_bytes)
+            .saturating_sub(waiting)
+    }
+
     fn figures(
         &self,
         mut buffers: Buffers,

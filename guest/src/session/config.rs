@@ -42,7 +42,7 @@ fn get(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
 }
 
 /// What only the host can heed, and nothing can go wrong with there.
-const HOST: [&str; 1] = ["tcp-keepalive"];
+const HOST: [&str; 2] = ["loglevel", "tcp-keepalive"];
 
 /// CONFIG SET parameter value [parameter value ...]
 fn set(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
@@ -135,6 +135,7 @@ impl Server {
 /// CONFIG RESETSTAT
 fn resetstat(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
     call.server.stats.reset();
+    call.server.timing.forget();
     call.server.keyspace.stats = Default::default();
     call.server.eviction.reset_stats();
     call.reply.ok();

@@ -93,7 +93,9 @@ impl Server {
         }
         for Change { db, key, cause } in &changes {
             self.touch_watched(*db, key, *cause);
-            self.waiters.changed(*db, key);
+            if *cause != Cause::Replaced || self.is_awaited_when_gone(*db, key) {
+                self.waiters.changed(*db, key);
+            }
             if !matches!(cause, Cause::Database | Cause::Overdue) {
                 self.invalidate(key, *cause, by);
             }
@@ -135,7 +137,7 @@ impl Server {
             } else if self.waiters.has_ready() {
                 self.serve_ready(out);
             } else if self.is_pause_over() {
-                self.run_postponed(out);
+                self.release_postponed();
             } else if self.waiters.has_nudged() {
                 self.serve_nudged(out);
             } else if self.mail.is_empty() && self.keyspace.journal.is_empty() {

@@ -262,6 +262,10 @@ pub fn finish(server: &mut Server, connection: Connection, wire: &mut Wire, star
     if wire.overflowed() {
         // Half a reply is of no use to anybody.
         wire.truncate(start);
+        if wire.was_cut_off() {
+            server.close_over_output_limit(connection);
+            return;
+        }
         server.log(
             LogLevel::Warning,
             format!("Closing connection {connection}: a reply does not fit in memory"),
@@ -649,6 +653,9 @@ impl Server {
     ) {
         let tracked = self.config.latency_tracking;
         self.stats.called(spec.id, duration_us, tracked);
+        if matches!(caller, Caller::Client | Caller::Woken) {
+            self.note_command(connection, caller, spec, args);
+        }
         if duration_us > 0 || self.config.slowlog_log_slower_than == 0 {
             self.took_long(connection, caller, spec, args, duration_us);
         }

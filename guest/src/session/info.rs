@@ -397,9 +397,10 @@ fn stats(server: &Server, page: &mut Page) {
     );
     page.zeros(&["reply_buffer_shrinks", "reply_buffer_expands"]);
     page.field("eventloop_cycles", stats.steps);
-    page.zeros(&["eventloop_duration_sum", "eventloop_duration_cmd_sum"]);
+    page.field("eventloop_duration_sum", stats.steps_us);
+    page.field("eventloop_duration_cmd_sum", stats.command_steps_us);
     page.field("instantaneous_eventloop_cycles_per_sec", rates.steps as u64);
-    page.field("instantaneous_eventloop_duration_usec", 0);
+    page.field("instantaneous_eventloop_duration_usec", rates.step_us);
     let refusals = &server.acl.log.refusals;
     page.field("acl_access_denied_auth", refusals.auth);
     page.field("acl_access_denied_cmd", refusals.commands);
@@ -560,12 +561,15 @@ fn keyspace(server: &Server, page: &mut Page) {
 }
 
 fn debug(server: &Server, page: &mut Page) {
-    page.zeros(&[
-        "eventloop_duration_aof_sum",
+    let stats = &server.stats;
+    page.field("eventloop_duration_aof_sum", 0);
+    // Where no command runs, something fell due.
+    page.field(
         "eventloop_duration_cron_sum",
-        "eventloop_duration_max",
-    ]);
-    page.field("eventloop_cmd_per_cycle_max", server.stats.most_commands);
+        stats.steps_us - stats.command_steps_us,
+    );
+    page.field("eventloop_duration_max", stats.longest_step_us);
+    page.field("eventloop_cmd_per_cycle_max", stats.most_commands);
     page.zeros(&[
         "allocator_allocated_lua",
         "allocator_active_lua",

@@ -1,8 +1,8 @@
 //! LATENCY: HISTORY, LATEST, RESET, DOCTOR, GRAPH, HISTOGRAM, HELP, and what they tell of: events that
 //! took longer than `latency-monitor-threshold`, and how long the calls of each command took.
 //!
-//! Commands take no time here but what they are told to take (`DEBUG SLEEP`), and nothing else is
-//! timed: the only events are commands.
+//! The events are commands that were told to take time (`DEBUG SLEEP`), and what the host says a step
+//! took that did one thing alone: see `timing`.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
@@ -88,16 +88,18 @@ impl Server {
     /// Notes that a command took long, if it did.
     #[cold]
     pub(super) fn note_latency(&mut self, spec: &CommandSpec, duration_us: u64) {
+        let is_fast = spec.flags.contains(Flags::FAST);
+        let event = if is_fast { "fast-command" } else { "command" };
+        self.note_event(event, duration_us);
+    }
+
+    /// Notes that something took long, if it did.
+    pub(super) fn note_event(&mut self, event: &'static str, duration_us: u64) {
         let threshold_ms = self.config.latency_monitor_threshold;
         let ms = duration_us / 1000;
         if threshold_ms <= 0 || ms < threshold_ms as u64 {
             return;
         }
-        let event = if spec.flags.contains(Flags::FAST) {
-            "fast-command"
-        } else {
-            "command"
-        };
         let at_s = self.ends_at_s(duration_us);
         let ms = u32::try_from(ms).unwrap_or(u32::MAX);
         self.latency.0.entry(event).or_default().add(at_s, ms);
@@ -224,6 +226,25 @@ fn report(latency: &Latency, config: &Config, now_s: i64) -> String {
         let _ = writeln!(report, "{}. {}", number + 1, series.describe(event, now_s));
     }
     report.push_str("\nI have a few advices for you:\n\n");
+    let advice = Advice::on(latency);
+    if advice.slowlog {
+        report_slowlog(&mut report, config);
+    }
+    let sentences = [
+        (advice.slowlog, LOOK_AT_SLOWLOG),
+        (advice.scheduler, SCHEDULER),
+        (advice.hz && config.hz < 100, HZ),
+        (advice.large_objects, LARGE_OBJECTS),
+        (advice.mass_eviction, MASS_EVICTION),
+    ];
+    for (_, sentence) in sentences.iter().filter(|(is_given, _)| *is_given) {
+        let _ = writeln!(report, "{sentence}");
+    }
+    report
+}
+
+/// What of the slow log's parameters keeps it from showing the commands that were slow.
+fn report_slowlog(report: &mut String, config: &Config) {
     let threshold_us = (config.latency_monitor_threshold as u64).wrapping_mul(1000);
     if config.slowlog_log_slower_than < 0 || config.slowlog_max_len == 0 {
         let _ = writeln!(
@@ -241,8 +262,32 @@ fn report(latency: &Latency, config: &Config, now_s: i64) -> String {
              {threshold_us}'."
         );
     }
-    let _ = writeln!(report, "{LOOK_AT_SLOWLOG}\n{LARGE_OBJECTS}");
-    report
+}
+
+/// What the doctor advises on.
+#[derive(Default)]
+struct Advice {
+    slowlog: bool,
+    scheduler: bool,
+    hz: bool,
+    large_objects: bool,
+    mass_eviction: bool,
+}
+
+impl Advice {
+    fn on(latency: &Latency) -> Self {
+        let mut advice = Advice::default();
+        for event in latency.0.keys() {
+            match *event {
+                "command" => (advice.slowlog, advice.large_objects) = (true, true),
+                "fast-command" => advice.scheduler = true,
+                "expire-cycle" => (advice.hz, advice.large_objects) = (true, true),
+                "eviction-cycle" => advice.mass_eviction = true,
+                _ => {}
+            }
+        }
+        advice
+    }
 }
 
 const DISABLED: &str = "I'm sorry, Dave, I can't do that. Latency monitoring is disabled in this Redis \
@@ -257,6 +302,20 @@ const ILL: &str = "Dave, I have observed latency spikes in this Redis instance. 
 const LOOK_AT_SLOWLOG: &str = "- Check your Slow Log to understand what are the commands you are \
     running which are too slow to execute. Please check https://redis.io/commands/slowlog for more \
     information.";
+const SCHEDULER: &str = "- The system is slow to execute Redis code paths not containing system calls. This \
+    usually means the system does not provide Redis CPU time to run for long periods. You should try to:\n  \
+    1) Lower the system load.\n  \
+    2) Use a computer / VM just for Redis if you are running other software in the same system.\n  \
+    3) Check if you have a \"noisy neighbour\" problem.\n  \
+    4) Check with 'redis-cli --intrinsic-latency 100' what is the intrinsic latency in your system.\n  \
+    5) Check if the problem is allocator-related by recompiling Redis with MALLOC=libc, if you are using \
+    Jemalloc. However this may create fragmentation problems.";
+const HZ: &str = "- In order to make the Redis keys expiring process more incremental, try to set the 'hz' \
+    configuration parameter to 100 using 'CONFIG SET hz 100'.";
+const MASS_EVICTION: &str = "- Sudden changes to the 'maxmemory' setting via 'CONFIG SET', or allocation of \
+    large objects via sets or sorted sets intersections, STORE option of SORT, Redis Cluster large keys \
+    migrations (RESTORE command), may create sudden memory pressure forcing the server to block trying to \
+    evict keys. ";
 const LARGE_OBJECTS: &str = "- Deleting, expiring or evicting (because of maxmemory policy) large \
     objects is a blocking operation. If you have very large objects that are often deleted, expired, \
     or evicted, try to fragment those objects into multiple smaller objects.";

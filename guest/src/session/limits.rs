@@ -1,19 +1,53 @@
 //! Clients that take too much: unsent replies over their limit, silence beyond `timeout`.
 
-use super::{Connection, LogLevel, Server};
+use super::{Client, Connection, LogLevel, Server};
 
 /// How often silent clients are looked for while `timeout` is set.
 const IDLE_CHECK_US: u64 = 1_000_000;
 
+/// Which of the three limits on output holds for a client: of normal clients, replicas, and those that
+/// listen to channels.
+fn class(client: &Client) -> usize {
+    if client.is_replica() {
+        1
+    } else if client.subscriptions.is_some() {
+        2
+    } else {
+        0
+    }
+}
+
 impl Server {
+    /// How many bytes more a client can be sent, all at once, before it is closed for that; `None`
+    /// without a limit.
+    #[inline]
+    pub fn most_output(&self, connection: Connection) -> Option<usize> {
+        let limits = &self.config.client_output_buffer_limit;
+        let client = self.clients.get(connection)?;
+        let hard = limits[class(client)].hard_bytes;
+        (hard > 0).then(|| {
+            let most = client.output_over(hard);
+            usize::try_from(most).unwrap_or(usize::MAX)
+        })
+    }
+
+    /// Closes a client whose replies are over a limit.
+    pub fn close_over_output_limit(&mut self, connection: Connection) {
+        let Some(client) = self.clients.get(connection) else {
+            return;
+        };
+        let text = format!(
+            "Client id={} addr={} closed for overcoming of output buffer limits.",
+            client.id, client.peer
+        );
+        self.log(LogLevel::Warning, text);
+        self.stats.over_output_limit();
+        self.close(connection, false);
+    }
+
     /// Closes a client whose unsent replies are over `client-output-buffer-limit`.
     pub fn check_output_limit(&mut self, connection: Connection) {
-        // Normal clients, replicas, and those that listen to channels.
-        let class = match self.clients.get(connection) {
-            Some(client) if client.is_replica() => 1,
-            Some(client) if client.subscriptions.is_some() => 2,
-            _ => 0,
-        };
+        let class = self.clients.get(connection).map_or(0, class);
         let limit = &self.config.client_output_buffer_limit[class];
         let (hard, soft, seconds) = (limit.hard_bytes, limit.soft_bytes, limit.soft_seconds);
         let now_us = self.keyspace.now_us();
@@ -32,13 +66,7 @@ impl Server {
             false
         };
         if (hard > 0 && unsent > hard) || over_soft_long {
-            let text = format!(
-                "Client id={} addr={} closed for overcoming of output buffer limits.",
-                client.id, client.peer
-            );
-            self.log(LogLevel::Warning, text);
-            self.stats.over_output_limit();
-            self.close(connection, false);
+            self.close_over_output_limit(connection);
         }
     }
 

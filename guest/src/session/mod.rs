@@ -46,6 +46,7 @@ mod shutdown;
 mod slowlog;
 mod sparkline;
 mod stats;
+mod timing;
 mod tracking;
 mod transactions;
 mod waiting;
@@ -80,6 +81,7 @@ use pubsub::PubSub;
 use replica::Replicas;
 use replication::Master;
 use slowlog::SlowLog;
+use timing::Timing;
 use tracking::Tracking;
 use transactions::{DbKey, Interrupted};
 use waiting::Waiters;
@@ -159,6 +161,8 @@ pub struct Server {
     pub slowlog: SlowLog,
     /// Events that took long.
     pub latency: Latency,
+    /// What the step under way does, to know what its time was for.
+    pub timing: Timing,
     /// `CLIENT PAUSE`, while it lasts.
     pub pause: Option<Pause>,
     /// The command that runs was put off by a pause.
@@ -257,6 +261,7 @@ impl Server {
             elapsed_us: 0,
             slowlog: SlowLog::default(),
             latency: Latency::default(),
+            timing: Timing::default(),
             pause: None,
             late: false,
             waiters: Waiters::default(),

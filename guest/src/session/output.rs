@@ -37,6 +37,20 @@ impl Output {
         start
     }
 
+    /// The same, of replies to a connection.
+    pub fn begin_for(
+        &mut self,
+        server: &Server,
+        connection: Connection,
+        protocol: Protocol,
+    ) -> usize {
+        let start = self.begin(server, protocol);
+        if let Some(bytes) = server.most_output(connection) {
+            self.wire.cut_off_after(bytes);
+        }
+        start
+    }
+
     /// Everything on the wire since `start` is this connection's.
     pub fn attribute(&mut self, server: &mut Server, connection: Connection, start: usize) {
         let end = self.wire.len();

@@ -1,6 +1,6 @@
-//! SLOWLOG: GET, LEN, RESET, HELP, and the log itself. Commands take no time here but what they are
-//! told to take (`DEBUG SLEEP`), so by default it logs nothing; with `slowlog-log-slower-than 0` it
-//! logs all.
+//! SLOWLOG: GET, LEN, RESET, HELP, and the log itself: commands that were told to take time
+//! (`DEBUG SLEEP`), and those of which the host says that the step took long in which nothing else ran.
+//! With `slowlog-log-slower-than 0` it logs all.
 
 use std::collections::VecDeque;
 
@@ -40,15 +40,15 @@ pub struct SlowLog {
     next_id: i64,
 }
 
-/// What is kept of a request.
-fn kept(spec: &CommandSpec, args: Args<'_>) -> OwnedArgs {
+/// Puts what is kept of a request in place of what was there.
+pub(super) fn keep(spec: &CommandSpec, args: Args<'_>, kept: &mut OwnedArgs) {
     let whole = if args.len() > MOST_ARGS {
         MOST_ARGS - 1
     } else {
         args.len()
     };
     let shown = Shown::of(spec, args);
-    let mut kept = OwnedArgs::default();
+    kept.clear();
     for index in 0..whole {
         let arg = shown.at(index);
         match arg.split_at_checked(MOST_BYTES) {
@@ -62,7 +62,6 @@ fn kept(spec: &CommandSpec, args: Args<'_>) -> OwnedArgs {
     if whole < args.len() {
         kept.push(format!("... ({} more arguments)", args.len() - whole).as_bytes());
     }
-    kept
 }
 
 impl Server {
@@ -74,6 +73,48 @@ impl Server {
         caller: Caller,
         spec: &'static CommandSpec,
         args: Args<'_>,
+        duration_us: u64,
+    ) {
+        let mut kept = OwnedArgs::default();
+        keep(spec, args, &mut kept);
+        self.log_kept(connection, caller, spec, kept, duration_us);
+    }
+
+    /// Logs a command that ran alone in the last step, now that it is known how long it took.
+    #[cold]
+    pub(super) fn log_slow_step(
+        &mut self,
+        connection: Connection,
+        caller: Caller,
+        spec: &'static CommandSpec,
+        kept: &OwnedArgs,
+        duration_us: u64,
+    ) {
+        let Ok(slower_than) = u64::try_from(self.config.slowlog_log_slower_than) else {
+            return;
+        };
+        if duration_us < slower_than {
+            return;
+        }
+        if slower_than > 0 {
+            self.log_kept(connection, caller, spec, kept.clone(), duration_us);
+            return;
+        }
+        // It is logged already.
+        let entry = self.slowlog.entries.front_mut();
+        if let Some(entry) = entry.filter(|entry| entry.duration_us == 0)
+            && entry.args.as_args().iter().eq(kept.as_args().iter())
+        {
+            entry.duration_us = duration_us as i64;
+        }
+    }
+
+    fn log_kept(
+        &mut self,
+        connection: Connection,
+        caller: Caller,
+        spec: &'static CommandSpec,
+        args: OwnedArgs,
         duration_us: u64,
     ) {
         if spec.flags.contains(Flags::SKIP_SLOWLOG) || self.config.slowlog_max_len == 0 {
@@ -89,7 +130,7 @@ impl Server {
             id: self.slowlog.next_id,
             at_s: self.ends_at_s(duration_us),
             duration_us: duration_us as i64,
-            args: kept(spec, args),
+            args,
             peer,
             name,
         };

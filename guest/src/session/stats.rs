@@ -41,6 +41,8 @@ pub struct Rates {
     pub bytes_out: f64,
     /// Steps.
     pub steps: f64,
+    /// Microseconds that a step took on average, of those that are known.
+    pub step_us: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +52,7 @@ struct Sample {
     bytes_in: u64,
     bytes_out: u64,
     steps: u64,
+    steps_us: u64,
 }
 
 /// All counters since the start, or since CONFIG RESETSTAT.
@@ -71,6 +74,12 @@ pub struct Stats {
     pub writes: u64,
     /// Steps of the engine.
     pub steps: u64,
+    /// Microseconds that they took, those in which commands ran, and the longest one.
+    pub steps_us: u64,
+    /// See there.
+    pub command_steps_us: u64,
+    /// See there.
+    pub longest_step_us: u64,
     /// Bytes of memory in use at the first step.
     pub memory_at_start: u64,
     /// The most bytes of memory that were in use between two steps.
@@ -95,6 +104,8 @@ pub struct Stats {
     by_error: Vec<ErrorCount>,
     too_many_errors: bool,
     samples: VecDeque<Sample>,
+    /// When a sample is wanted at the latest: commands ran, and the figures are to be of now.
+    tick_us: Option<u64>,
 }
 
 impl Stats {
@@ -133,6 +144,7 @@ impl Stats {
         if self.memory_at_start == 0 {
             self.memory_at_start = used;
         }
+        self.tick_us = self.tick_us.filter(|at_us| *at_us > now_us);
         if self
             .samples
             .back()
@@ -140,6 +152,26 @@ impl Stats {
         {
             self.sample(now_us);
         }
+    }
+
+    /// The last step took so long, and commands ran in it or not.
+    pub fn step_took(&mut self, took_us: u64, ran_commands: bool) {
+        self.steps_us += took_us;
+        if ran_commands {
+            self.command_steps_us += took_us;
+        }
+        self.longest_step_us = self.longest_step_us.max(took_us);
+    }
+
+    /// Commands ran: a sample is due in a while, whatever happens until then.
+    #[inline]
+    pub fn tick_after(&mut self, now_us: u64) {
+        self.tick_us.get_or_insert(now_us + SAMPLE_EVERY_US);
+    }
+
+    /// When a step is wanted to take a sample.
+    pub fn next_tick_us(&self) -> Option<u64> {
+        self.tick_us
     }
 
     #[cold]
@@ -158,6 +190,7 @@ impl Stats {
             bytes_in: self.bytes_in,
             bytes_out: self.bytes_out,
             steps: self.steps,
+            steps_us: self.steps_us,
         });
     }
 
@@ -170,15 +203,29 @@ impl Stats {
         if duration_us == 0 {
             count.instants += u64::from(tracked);
         } else {
-            self.took(id, duration_us, tracked);
+            self.lasted(id, duration_us, tracked);
         }
     }
 
     #[cold]
-    fn took(&mut self, id: usize, duration_us: u64, tracked: bool) {
+    fn lasted(&mut self, id: usize, duration_us: u64, tracked: bool) {
         self.command(id).duration_us += duration_us;
         if tracked {
             self.durations.entry(id).or_default().record(duration_us, 1);
+        }
+    }
+
+    /// It turns out that so many calls that seemed to take no time took `each_us`, and `rest_us` in all
+    /// beside that.
+    pub fn took(&mut self, id: usize, calls: u64, each_us: u64, rest_us: u64, tracked: bool) {
+        let count = self.command(id);
+        count.duration_us += calls * each_us + rest_us;
+        if tracked && each_us > 0 {
+            let known = calls.min(count.instants);
+            count.instants -= known;
+            if known > 0 {
+                self.durations.entry(id).or_default().record(each_us, known);
+            }
         }
     }
 
@@ -266,11 +313,15 @@ impl Stats {
             return Rates::default();
         }
         let rate = |now: u64, then: u64| now.saturating_sub(then) as f64 / seconds;
+        let steps = self.steps.saturating_sub(since.steps);
         Rates {
             commands: rate(self.commands, since.commands),
             bytes_in: rate(self.bytes_in, since.bytes_in),
             bytes_out: rate(self.bytes_out, since.bytes_out),
             steps: rate(self.steps, since.steps),
+            step_us: (self.steps_us.saturating_sub(since.steps_us))
+                .checked_div(steps)
+                .unwrap_or(0),
         }
     }
 

@@ -294,6 +294,22 @@ impl Server {
         }
     }
 
+    /// True if somebody waits for the key who is to hear when what it holds goes.
+    pub(super) fn is_awaited_when_gone(&mut self, db: usize, key: &[u8]) -> bool {
+        let clients = &self.clients;
+        let queue = self.waiters.queue(db, key);
+        queue.is_some_and(|queue| {
+            queue.iter().any(|connection| {
+                let parked = clients
+                    .get(*connection)
+                    .and_then(|client| client.parked.as_ref());
+                parked
+                    .and_then(|parked| parked.wait())
+                    .is_some_and(|wait| wait.wakes_when_gone)
+            })
+        })
+    }
+
     /// How many keys somebody waits for who is to hear when they go.
     pub(super) fn keys_awaited_when_gone(&self) -> usize {
         let clients = self.clients.by_id();
@@ -386,10 +402,28 @@ impl Server {
         }
     }
 
-    /// A pause is over: what it put off runs now.
-    pub(super) fn run_postponed(&mut self, out: &mut Output) {
+    /// A pause is over: what it put off runs at the next opportunity, one client after the other, each
+    /// with all that it has sent meanwhile.
+    pub(super) fn release_postponed(&mut self) {
         for connection in std::mem::take(&mut self.waiters.postponed) {
-            self.wake(connection, out);
+            self.backlog.retain(|other| *other != connection);
+            self.backlog.push_back(connection);
         }
+    }
+
+    /// Runs what a pause put off that is over, if there is something of this client.
+    pub fn run_released(&mut self, connection: Connection, out: &mut Output) {
+        let client = self.clients.get(connection);
+        let parked = client.and_then(|client| client.parked.as_ref());
+        let is_postponed = parked.is_some_and(|parked| matches!(parked.why, Why::Postponed));
+        if !is_postponed || self.waiters.postponed.contains(&connection) {
+            return;
+        }
+        self.wake(connection, out);
+        if self.is_unsettled && !self.scripts.run_on() {
+            self.settle(out);
+        }
+        // Whoever calls goes on with the rest.
+        self.backlog.retain(|other| *other != connection);
     }
 }

@@ -1,7 +1,7 @@
 //! ZRANDMEMBER.
 
 use super::super::chance::{choose, few};
-use super::super::{Context, Outcome, bulk_item, error, options};
+use super::super::{Context, Outcome, bulk_item, error, options, reserve_reply};
 use super::answer;
 use crate::resp::{Args, Protocol, Sink};
 use crate::value::sorted_set::{End, Scored};
@@ -54,21 +54,20 @@ fn one(ctx: &mut Context, key: &[u8]) -> Outcome {
 fn answer_any(ctx: &mut Context, key: &[u8], count: u64, with_scores: bool) -> Outcome {
     const SHORTEST_REPLY: usize = 6;
     let bytes = usize::try_from(count)
-        .ok()
-        .and_then(|count| count.checked_mul(SHORTEST_REPLY))
-        .filter(|bytes| *bytes <= isize::MAX as usize)
-        .ok_or(error::OUT_OF_MEMORY)?;
-    ctx.reserve(bytes)?;
+        .unwrap_or(usize::MAX)
+        .saturating_mul(SHORTEST_REPLY);
+    reserve_reply(ctx.keyspace, ctx.reply, bytes)?;
     let value = ctx.keyspace.value(ctx.db, key);
     let Some(set) = value.map(Value::as_sorted_set).transpose()? else {
         return Ok(());
     };
     let reply = &mut *ctx.reply;
     let in_pairs = with_scores && reply.protocol() == Protocol::Resp3;
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
     reply.array(if with_scores && !in_pairs {
-        2 * count as usize
+        count.saturating_mul(2)
     } else {
-        count as usize
+        count
     });
     // Only in a listpack it takes a walk to get to a member.
     let walked: Vec<Scored> = if set.is_packed() {

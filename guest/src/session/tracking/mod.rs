@@ -288,7 +288,7 @@ impl Server {
             return;
         }
         if !self.tracking.prefixes.is_empty() {
-            let by = by.filter(|_| cause == Cause::Write);
+            let by = by.filter(|_| matches!(cause, Cause::Write | Cause::Replaced));
             let id = by
                 .and_then(|by| self.clients.get(by))
                 .map(|client| client.id);
