@@ -84,7 +84,10 @@ Standard output tells when the server is ready; the log goes to standard error."
 #[derive(Debug, Parser)]
 #[command(
     name = "petridis",
-    version = concat!(env!("CARGO_PKG_VERSION"), " (Redis 8.0.2)"),
+    version = concat!(
+        env!("CARGO_PKG_VERSION"),
+        " (Redis 8.0.2)\nRedis server v=8.0.2 sha=00000000:0 malloc=dlmalloc bits=64 build=0"
+    ),
     about = "Redis in a dish: a sandboxed Redis server for tests and development",
     override_usage = "petridis [redis.conf] [OPTIONS] [--NAME VALUE...]\n       \
                       petridis run [redis.conf] [OPTIONS] [--NAME VALUE...] -- COMMAND...\n       \
@@ -260,7 +263,13 @@ fn separate(arguments: Vec<OsString>) -> Result<(Vec<OsString>, Vec<Pair>)> {
     while let Some(argument) = arguments.next() {
         let name = argument.to_str().and_then(|text| text.strip_prefix("--"));
         let Some(name) = name.filter(|name| !name.is_empty()) else {
-            own.push(argument);
+            // As redis-server says it; launchers ask it so.
+            let is_version = argument == "-v" && own.is_empty() && parameters.is_empty();
+            own.push(if is_version {
+                "--version".into()
+            } else {
+                argument
+            });
             continue;
         };
         let (name, assigned) = match name.split_once('=') {

@@ -190,7 +190,9 @@ impl Hub {
     /// over.
     ///
     /// Each connection is written to once, however often it was sent something: sixteen messages
-    /// for a hundred listeners are a hundred writes, not sixteen hundred.
+    /// for a hundred listeners are a hundred writes, not sixteen hundred. The connections' turns come
+    /// in the order of what they were sent first: who asked first hears first, so what a peer held back
+    /// until it was answered (Nagle's algorithm) is here before the next request of whoever asked later.
     pub(crate) fn send_all(&self, all: &Bytes, sends: &[Delivery]) {
         let end = |send: &Delivery| (send.start as usize + send.length as usize).min(all.len());
         let follows = |one: &Delivery, next: &Delivery| {
@@ -211,43 +213,47 @@ impl Hub {
                 is_repeated |= count > 1;
             }
         }
+        // All pieces of one connection together, in the order in which they came; the connections in
+        // the order of their first.
         let mut repeated = Vec::new();
+        if is_repeated {
+            repeated.extend(pieces().enumerate().filter(|(_, (number, _))| {
+                let connection = connections.get(*number as usize);
+                connection.is_some_and(|connection| connection.pieces.get() > 1)
+            }));
+            repeated.sort_unstable_by_key(|(index, (number, _))| (*number, *index));
+        }
+        let mut groups: Vec<_> = repeated
+            .chunk_by(|(_, (one, _)), (_, (next, _))| one == next)
+            .collect();
+        groups.sort_unstable_by_key(|group| group.first().map(|(index, _)| *index));
+        let mut groups = groups.into_iter();
+        let mut together = Vec::new();
         for (number, range) in pieces() {
             let Some(connection) = connections.get(number as usize) else {
                 continue;
             };
-            if is_repeated && connection.pieces.get() > 1 {
-                repeated.push((number, repeated.len(), range));
-            } else {
-                connection.pieces.set(0);
-                connection.send(self, &all[range], Some(all));
-            }
-        }
-        // The second makes the order of each connection's pieces that in which they came.
-        repeated.sort_unstable_by_key(|(number, index, _)| (*number, *index));
-        let mut together = Vec::new();
-        for own in repeated.chunk_by(|one, next| one.0 == next.0) {
-            let Some(connection) = own
-                .first()
-                .and_then(|(number, ..)| connections.get(*number as usize))
-            else {
-                continue;
-            };
-            connection.pieces.set(0);
-            for (_, _, range) in own {
-                let piece = &all[range.clone()];
-                if together.len() + piece.len() > LARGEST_COPY {
+            match connection.pieces.replace(0) {
+                // It was sent everything with its first piece.
+                0 => {}
+                1 => connection.send(self, &all[range], Some(all)),
+                _ => {
+                    for (_, (_, range)) in groups.next().unwrap_or_default() {
+                        let piece = &all[range.clone()];
+                        if together.len() + piece.len() > LARGEST_COPY {
+                            connection.send(self, &together, None);
+                            together.clear();
+                        }
+                        if piece.len() > LARGEST_COPY {
+                            connection.send(self, piece, Some(all));
+                        } else {
+                            together.extend_from_slice(piece);
+                        }
+                    }
                     connection.send(self, &together, None);
                     together.clear();
                 }
-                if piece.len() > LARGEST_COPY {
-                    connection.send(self, piece, Some(all));
-                } else {
-                    together.extend_from_slice(piece);
-                }
             }
-            connection.send(self, &together, None);
-            together.clear();
         }
     }
 

@@ -261,9 +261,31 @@ fn help_and_version_are_on_standard_output() {
     let output = program::command(["--help"]).output().expect("it runs");
     assert!(output.status.success());
     assert!(String::from_utf8_lossy(&output.stdout).contains("--port"));
-    let output = program::command(["--version"]).output().expect("it runs");
-    assert!(output.status.success());
-    assert!(String::from_utf8_lossy(&output.stdout).contains("8.0.2"));
+    for flag in ["--version", "-v"] {
+        let output = program::command([flag]).output().expect("it runs");
+        assert!(output.status.success());
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(text.starts_with("petridis "), "{text}");
+        // What launchers of a redis-server look for.
+        assert!(text.contains("Redis server v=8.0.2 "), "{text}");
+    }
+}
+
+#[test]
+fn who_asked_first_hears_first() {
+    // A peer's second request waits in its system until the first was answered. Who publishes only
+    // after that must find both subscriptions.
+    let program = Program::start(["--port", "0"], 1);
+    for _ in 0..100 {
+        let (mut listener, mut publisher) = (connect(&program), connect(&program));
+        say(&mut listener, "PING\r\n", "+PONG\r\n");
+        say(&mut publisher, "PING\r\n", "+PONG\r\n");
+        for request in ["SUBSCRIBE one\r\n", "SUBSCRIBE two\r\n"] {
+            listener.write_all(request.as_bytes()).expect("it listens");
+        }
+        say(&mut publisher, "PUBLISH one a\r\n", ":1\r\n");
+        say(&mut publisher, "PUBLISH two b\r\n", ":1\r\n");
+    }
 }
 
 #[test]

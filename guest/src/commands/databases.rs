@@ -81,7 +81,7 @@ fn database(ctx: &Context<'_>, index: i32) -> Result<usize, CommandError> {
 
 /// TIME
 fn time(ctx: &mut Context<'_>, _args: Args<'_>) -> Outcome {
-    let now_us = ctx.keyspace.now_us();
+    let now_us = ctx.keyspace.told_us();
     ctx.reply.array(2);
     ctx.reply.bulk_integer((now_us / 1_000_000) as i64);
     ctx.reply.bulk_integer((now_us % 1_000_000) as i64);

@@ -63,6 +63,8 @@ pub struct Keyspace {
     databases: Vec<Table>,
     seed: Seed,
     now_us: u64,
+    /// Later than `now_us` only while a script takes long.
+    told_us: u64,
     memory_ceiling: usize,
     /// Off while `DEBUG SET-ACTIVE-EXPIRE 0`: then keys go only when somebody looks.
     active_expiry: bool,
@@ -91,6 +93,7 @@ impl Keyspace {
             databases: tables,
             seed: Seed::new(seed),
             now_us: 0,
+            told_us: 0,
             memory_ceiling,
             active_expiry: true,
             expiring: true,
@@ -126,6 +129,17 @@ impl Keyspace {
     /// Tells the time, which never runs backwards.
     pub fn set_now_us(&mut self, now_us: u64) {
         self.now_us = self.now_us.max(now_us);
+        self.told_us = self.now_us;
+    }
+
+    /// The time that TIME tells.
+    pub fn told_us(&self) -> u64 {
+        self.told_us
+    }
+
+    /// Has TIME tell another time than keys see, until that moves on.
+    pub fn tell_us(&mut self, now_us: u64) {
+        self.told_us = self.told_us.max(now_us);
     }
 
     /// Removes every key and every field of a hash whose time is up, the earliest deadline first.

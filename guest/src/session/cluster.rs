@@ -1,6 +1,7 @@
 //! A cluster of one node, with `cluster-enabled yes`: which slots the node owns, and whether a request
-//! may run there. It owns all of them from the start, so that clients find a cluster that works; there
-//! is no other node, and none can be met.
+//! may run there. It owns all of them from the start, so that clients find a cluster that works, and
+//! as long as nobody says otherwise: who sets a cluster up gives the node its slots, as a new one has
+//! none. There is no other node, and none can be met.
 
 mod commands;
 mod describe;
@@ -60,6 +61,8 @@ pub struct Cluster {
     /// The same of its shard.
     shard_id: String,
     slots: Slots,
+    /// Nobody gave it slots, or took any: it has those that it began with.
+    is_as_begun: bool,
     epoch: u64,
 }
 
@@ -70,6 +73,7 @@ impl Cluster {
             id: random_id(rng),
             shard_id: random_id(rng),
             slots: Slots::ALL,
+            is_as_begun: true,
             epoch: 0,
         }
     }

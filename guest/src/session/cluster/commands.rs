@@ -229,12 +229,18 @@ fn slot(arg: &[u8]) -> Result<u16, CommandError> {
         .ok_or(error::INVALID_OR_OUT_OF_RANGE_SLOT)
 }
 
-/// Gives the node slots, or takes them: all of them, or none.
+/// Gives the node slots, or takes them: all of them, or none. Those that it began with are no more
+/// than a start: the first slots that it is given take their place.
 fn assign(call: &mut Call<'_>, ranges: &[(u16, u16)], owned: bool) -> Outcome {
     let cluster = enabled(call)?;
-    let mut next = cluster.slots.clone();
+    let now = if owned && cluster.is_as_begun {
+        Slots::NONE
+    } else {
+        cluster.slots.clone()
+    };
+    let mut next = now.clone();
     for slot in ranges.iter().flat_map(|(first, last)| *first..=*last) {
-        if cluster.slots.has(slot) == owned {
+        if now.has(slot) == owned {
             return Err(error::slot_is(slot, owned));
         }
         if next.has(slot) == owned {
@@ -243,6 +249,7 @@ fn assign(call: &mut Call<'_>, ranges: &[(u16, u16)], owned: bool) -> Outcome {
         next.set(slot, owned);
     }
     cluster.slots = next;
+    cluster.is_as_begun = false;
     ok(call)
 }
 
@@ -298,7 +305,8 @@ fn flushslots(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {
     if call.server.keyspace.len(0) > 0 {
         return Err(error::FLUSHSLOTS_WITH_KEYS);
     }
-    enabled(call)?.slots = Slots::NONE;
+    let cluster = enabled(call)?;
+    (cluster.slots, cluster.is_as_begun) = (Slots::NONE, false);
     ok(call)
 }
 
@@ -332,6 +340,7 @@ fn setslot(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
                 return Err(error::unknown_node(id));
             }
             cluster.slots.set(slot, true);
+            cluster.is_as_begun = false;
         }
         _ => return Err(error::SETSLOT_ACTION),
     }
@@ -391,7 +400,7 @@ fn reset(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     }
     let id = random_id(&mut call.server.rng);
     let cluster = enabled(call)?;
-    cluster.slots = Slots::NONE;
+    (cluster.slots, cluster.is_as_begun) = (Slots::NONE, false);
     if hard {
         (cluster.id, cluster.epoch) = (id, 0);
     }

@@ -167,8 +167,8 @@ fn flags_of_script(scripts: &Scripts, spec: &'static CommandSpec, args: Args<'_>
 }
 
 impl Server {
-    /// Tells the script that runs the time, which it does not see: others hear that the server is busy
-    /// once it takes too long.
+    /// Tells the time to the script that runs: others hear that the server is busy once it takes too
+    /// long, and from then on TIME shows it the time. Its keys never see it.
     pub fn time_script(&mut self, now_us: u64) {
         let threshold_ms = self.config.busy_reply_threshold;
         let Some(running) = &mut self.scripts.running else {
@@ -176,10 +176,13 @@ impl Server {
         };
         running.now_us = running.now_us.max(now_us);
         let elapsed_ms = running.elapsed_ms();
-        if running.is_slow || (elapsed_ms as i64) < threshold_ms {
+        if !running.is_slow && (elapsed_ms as i64) < threshold_ms {
             return;
         }
-        running.is_slow = true;
+        self.keyspace.tell_us(running.now_us);
+        if std::mem::replace(&mut running.is_slow, true) {
+            return;
+        }
         let kill = running.kill_command();
         let name = String::from_utf8_lossy(running.name()).into_owned();
         self.log(
