@@ -16,6 +16,7 @@ pub mod dumps;
 pub mod follow;
 pub mod frame;
 pub mod generate;
+pub mod hostile;
 pub mod native;
 pub mod play;
 pub mod real;

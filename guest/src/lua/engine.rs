@@ -106,6 +106,15 @@ enum Entry<'s> {
     Function(usize),
 }
 
+/// What runs, by what it shares with others of its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// A script of EVAL.
+    Script,
+    /// A function of a library.
+    Function,
+}
+
 /// A machine for Lua. One script runs at a time.
 pub struct Lua {
     machine: Machine,
@@ -113,7 +122,11 @@ pub struct Lua {
     state: StashedState,
     shared: Rc<Shared>,
     memory_limit: usize,
+    /// What it held when garbage was last let go of.
+    tidied: usize,
     entered: Entered,
+    /// Whose settings are the present ones.
+    caller: Caller,
 }
 
 /// What was entered last.
@@ -146,8 +159,26 @@ impl Lua {
             state,
             shared,
             memory_limit: usize::MAX,
+            tidied: 0,
             entered: Entered::Nothing,
+            caller: Caller::Script,
         }
+    }
+
+    /// Begins anew, with nothing loaded. Chance goes on.
+    pub fn renew(&mut self) {
+        let random = *self.shared.random.borrow();
+        *self = Lua::new();
+        *self.shared.random.borrow_mut() = random;
+    }
+
+    /// Sets back what callers of that kind have set.
+    pub fn reset_settings(&mut self, of: Caller) {
+        let settings = match self.caller == of {
+            true => &self.shared.cjson,
+            false => &self.shared.other_cjson,
+        };
+        settings.take();
     }
 
     /// Bytes that Lua holds.
@@ -155,10 +186,12 @@ impl Lua {
         self.machine.total_memory()
     }
 
-    /// Lets go of garbage, if that takes no time.
+    /// Lets go of garbage, if that takes no time, or if there may be much of it.
     pub fn tidy(&mut self) {
-        if self.memory() < SMALL {
+        let memory = self.memory();
+        if memory < SMALL || memory > self.tidied + self.tidied / 8 {
             self.machine.gc_collect();
+            self.tidied = self.memory();
         }
     }
 
@@ -208,6 +241,14 @@ impl Lua {
         self.shared.raised.set(None);
         self.shared.pending.set(None);
         self.shared.steps.set(0);
+        let caller = match entry {
+            Entry::Script(_) => Caller::Script,
+            Entry::Function(_) => Caller::Function,
+        };
+        if self.caller != caller {
+            self.caller = caller;
+            self.shared.cjson.swap(&self.shared.other_cjson);
+        }
         self.entered = match entry {
             Entry::Script(script) => Entered::Script(script.closure.clone()),
             Entry::Function(number) => Entered::Function(*number),

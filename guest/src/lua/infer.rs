@@ -20,10 +20,37 @@ pub enum Mode {
     Library,
 }
 
+/// What is known of a variable as a function.
+#[derive(Debug)]
+struct Callee {
+    /// The parameters of the one function that it ever holds, if that is so.
+    params: Option<Vec<VarId>>,
+    /// What the first result of that function may be.
+    gives: Kinds,
+    /// Nobody calls it by another name.
+    is_private: bool,
+}
+
+impl Callee {
+    fn of(var: &Var) -> Self {
+        Callee {
+            params: None,
+            gives: Kinds::NONE,
+            is_private: !var.reassigned,
+        }
+    }
+}
+
 /// What is known about a chunk's variables.
 pub struct Types {
     mode: Mode,
     vars: Vec<Kinds>,
+    /// Its variables as functions.
+    callees: Vec<Callee>,
+    /// The variable that holds the function around the statement at hand.
+    inside: Option<VarId>,
+    /// Something new was learned.
+    has_learned: bool,
     /// Lists of arguments that something is done with but to look at single places.
     changed: Vec<List>,
     /// The arguments of other lists are read from cells of their own.
@@ -39,23 +66,39 @@ pub fn infer(chunk: &Chunk, mode: Mode) -> Types {
     let mut types = Types {
         mode,
         vars: vec![Kinds::NONE; chunk.vars.len()],
+        callees: chunk.vars.iter().map(Callee::of).collect(),
+        inside: None,
+        has_learned: false,
         changed: Vec::new(),
         has_cells: false,
         proved: Vec::new(),
         depth: 0,
     };
-    if mode == Mode::Script && !chunk.sees_globals && !chunk.loads_chunks {
-        types.block(&chunk.main.body);
-        types.vars.fill(Kinds::NONE);
-        types.has_cells = true;
+    // Who is passed on, and which arguments change, has to be known before the first type is.
+    types.block(&chunk.main.body);
+    types.has_cells = mode == Mode::Script && !chunk.sees_globals && !chunk.loads_chunks;
+    types.vars.fill(Kinds::NONE);
+    for callee in &mut types.callees {
+        callee.gives = Kinds::NONE;
     }
     loop {
-        let before = types.vars.clone();
-        types.depth = 0;
+        types.has_learned = false;
         types.block(&chunk.main.body);
-        if types.vars == before {
+        if !types.has_learned {
             return types;
         }
+    }
+}
+
+/// True if what follows the block is never reached.
+fn always_returns(block: &Block) -> bool {
+    match block.statements.last().map(|statement| &statement.kind) {
+        Some(StatementKind::Return(_)) => true,
+        Some(StatementKind::Do(body)) => always_returns(body),
+        Some(StatementKind::If(arms, Some(otherwise))) => {
+            arms.iter().all(|(_, body)| always_returns(body)) && always_returns(otherwise)
+        }
+        _ => false,
     }
 }
 
@@ -67,16 +110,14 @@ impl Types {
         }
         match &expr.kind {
             ExprKind::Global(name) => match (&name[..], self.mode) {
-                (_, Mode::Library) => lib::find("", name),
+                (_, Mode::Library) => lib::find(b"", name),
                 (name, Mode::Script | Mode::Loaded) => match List::named(name) {
                     Some(list) => Some(Known::Cell(list.cell())),
-                    None => lib::find("", name),
+                    None => lib::find(b"", name),
                 },
             },
             ExprKind::Index(base, key) => match (&base.kind, &key.kind) {
-                (ExprKind::Global(library), ExprKind::String(name)) => {
-                    lib::find(std::str::from_utf8(library).ok()?, name)
-                }
+                (ExprKind::Global(library), ExprKind::String(name)) => lib::find(library, name),
                 (ExprKind::Global(list), ExprKind::Number(index)) if self.has_cells => {
                     let list = List::named(list).filter(|list| !self.changed.contains(list))?;
                     Argument::at(list, *index).map(Known::Argument)
@@ -124,6 +165,10 @@ impl Types {
             ExprKind::Local(var) => self.vars[*var],
             ExprKind::Paren(inner) => self.kinds(inner, depth),
             ExprKind::Call(function, args) => match (self.known(function, depth), args.first()) {
+                (None, _) => match function.kind {
+                    ExprKind::Local(var) => self.gives(var),
+                    _ => Kinds::ANY,
+                },
                 (Some(Known::Function(_, entry)), Some(first))
                     if entry.name == "call" && is_counting(first) =>
                 {
@@ -163,6 +208,15 @@ impl Types {
                     _ => calculated(left, right, Kinds::NUMBER),
                 }
             }
+        }
+    }
+
+    /// What a variable gives where it is called.
+    fn gives(&self, var: VarId) -> Kinds {
+        let callee = &self.callees[var];
+        match callee.is_private && callee.params.is_some() {
+            true => callee.gives,
+            false => Kinds::ANY,
         }
     }
 
@@ -215,7 +269,18 @@ impl Types {
     }
 
     fn learn(&mut self, var: VarId, kinds: Kinds) {
-        self.vars[var] = self.vars[var] | kinds;
+        let all = self.vars[var] | kinds;
+        self.has_learned |= self.vars[var] != all;
+        self.vars[var] = all;
+    }
+
+    /// Learns what the function around this place may give.
+    fn learn_result(&mut self, kinds: Kinds) {
+        if let Some(var) = self.inside {
+            let callee = &mut self.callees[var];
+            self.has_learned |= callee.gives | kinds != callee.gives;
+            callee.gives = callee.gives | kinds;
+        }
     }
 
     /// What the value at `index` of a list may be, whose last may be many.
@@ -231,6 +296,20 @@ impl Types {
         for statement in &block.statements {
             match &statement.kind {
                 StatementKind::Local(vars, values) => {
+                    if let (
+                        [var],
+                        [
+                            Expr {
+                                kind: ExprKind::Function(function),
+                                ..
+                            },
+                        ],
+                    ) = (vars.as_slice(), values.as_slice())
+                    {
+                        self.learn(*var, Kinds::FUNCTION);
+                        self.function(function, Some(*var));
+                        continue;
+                    }
                     self.exprs(values);
                     for (index, var) in vars.iter().enumerate() {
                         self.learn(*var, self.value_at(values, index));
@@ -238,7 +317,7 @@ impl Types {
                 }
                 StatementKind::LocalFunction(var, function) => {
                     self.learn(*var, Kinds::FUNCTION);
-                    self.function(function);
+                    self.function(function, Some(*var));
                 }
                 StatementKind::Assign(targets, values) => {
                     for target in targets {
@@ -294,7 +373,10 @@ impl Types {
                     }
                     self.block(body);
                 }
-                StatementKind::Return(values) => self.exprs(values),
+                StatementKind::Return(values) => {
+                    self.exprs(values);
+                    self.learn_result(self.value_at(values, 0));
+                }
                 StatementKind::Break => {}
             }
         }
@@ -316,16 +398,41 @@ impl Types {
         }
     }
 
-    fn function(&mut self, function: &Function) {
-        for param in &function.params {
-            self.learn(*param, Kinds::ANY);
+    /// A function, and the variable that holds it.
+    fn function(&mut self, function: &Function, var: Option<VarId>) {
+        // What its only name is called with is seen where that is done.
+        let private = var.filter(|var| self.callees[*var].is_private);
+        if let Some(var) = private {
+            let params = &mut self.callees[var].params;
+            params.get_or_insert_with(|| function.params.clone());
+        } else {
+            for param in &function.params {
+                self.learn(*param, Kinds::ANY);
+            }
         }
         if let Some((var, filled)) = function.arg {
             self.learn(var, if filled { Kinds::TABLE } else { Kinds::NIL });
         }
+        let around = std::mem::replace(&mut self.inside, private);
         self.depth += 1;
         self.block(&function.body);
         self.depth -= 1;
+        if !always_returns(&function.body) {
+            self.learn_result(Kinds::NIL);
+        }
+        self.inside = around;
+    }
+
+    /// Learns what the parameters of a function may be from a call by its only name.
+    fn called(&mut self, var: VarId, args: &[Expr]) {
+        // Nobody else changes it meanwhile.
+        let Some(params) = self.callees[var].params.take() else {
+            return;
+        };
+        for (index, param) in params.iter().enumerate() {
+            self.learn(*param, self.value_at(args, index));
+        }
+        self.callees[var].params = Some(params);
     }
 
     fn exprs(&mut self, exprs: &[Expr]) {
@@ -338,7 +445,8 @@ impl Types {
     fn expr(&mut self, expr: &Expr) {
         let is_list = |expr: &Expr| matches!(&expr.kind, ExprKind::Global(name) if List::named(name).is_some());
         match &expr.kind {
-            ExprKind::Function(function) => self.function(function),
+            ExprKind::Function(function) => self.function(function, None),
+            ExprKind::Local(var) => self.callees[*var].is_private = false,
             ExprKind::Global(name) => self.changed.extend(List::named(name)),
             ExprKind::Index(list, key) if is_list(list) => self.expr(key),
             ExprKind::Unary(Unary::Length, list) if is_list(list) => {}
@@ -351,7 +459,10 @@ impl Types {
                 self.expr(right);
             }
             ExprKind::Call(function, args) => {
-                self.expr(function);
+                match function.kind {
+                    ExprKind::Local(var) => self.called(var, args),
+                    _ => self.expr(function),
+                }
                 self.exprs(args);
             }
             ExprKind::Method(object, _, args) => {

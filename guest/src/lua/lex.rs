@@ -1,5 +1,6 @@
 //! Lua 5.1's tokens. Knows no grammar; its complaints are worded as the real lexer's.
 
+use std::ops::Range;
 use std::rc::Rc;
 
 use super::number;
@@ -45,6 +46,14 @@ macro_rules! words {
         }
 
         const WORDS: &[(&str, Word)] = &[$(($text, Word::$name),)*];
+
+        /// The reserved word that a name is.
+        fn word(name: &[u8]) -> Option<Word> {
+            match std::str::from_utf8(name).ok()? {
+                $($text => Some(Word::$name),)*
+                _ => None,
+            }
+        }
     };
 }
 
@@ -88,7 +97,15 @@ pub struct Lexer<'s> {
     raw: Vec<u8>,
     /// The text of tokens that have none.
     empty: Text,
+    /// Texts that were met, each where its bytes lead to: most come again.
+    met: Vec<Text>,
 }
+
+/// How many texts are remembered.
+const REMEMBERED: usize = 128;
+
+/// Longer texts are not.
+const LONGEST_REMEMBERED: usize = 32;
 
 impl Token {
     /// How messages name a token that has no text of its own.
@@ -124,13 +141,44 @@ fn is_name(byte: u8) -> bool {
 impl<'s> Lexer<'s> {
     /// Begins at the first line.
     pub fn new(source: &'s [u8]) -> Self {
+        let empty: Text = Rc::from([]);
         Lexer {
             source,
             at: 0,
             line: 1,
             raw: Vec::new(),
-            empty: Rc::from([]),
+            met: vec![empty.clone(); REMEMBERED],
+            empty,
         }
+    }
+
+    /// The end of what `belongs` from here on.
+    fn end_of(&self, belongs: impl Fn(u8) -> bool) -> usize {
+        let rest = &self.source[self.at..];
+        let length = rest.iter().position(|byte| !belongs(*byte));
+        self.at + length.unwrap_or(rest.len())
+    }
+
+    /// Keeps what comes before `end` in the raw text.
+    fn save_to(&mut self, end: usize) {
+        self.raw.extend_from_slice(&self.source[self.at..end]);
+        self.at = end;
+    }
+
+    /// A part of the raw text, which other tokens may share.
+    fn text(&mut self, part: Range<usize>) -> Text {
+        let bytes = &self.raw[part];
+        if bytes.len() > LONGEST_REMEMBERED {
+            return Rc::from(bytes);
+        }
+        let place = bytes.iter().fold(0usize, |place, byte| {
+            place.wrapping_mul(31).wrapping_add(usize::from(*byte))
+        });
+        let met = &mut self.met[place % REMEMBERED];
+        if **met != *bytes {
+            *met = Rc::from(bytes);
+        }
+        met.clone()
     }
 
     fn peek(&self) -> Option<u8> {
@@ -200,15 +248,10 @@ impl<'s> Lexer<'s> {
         match token {
             Token::Number => lexeme.number = self.numeral()?,
             Token::Name => {
-                while self.peek().is_some_and(is_name) {
-                    self.save();
-                }
-                let word = WORDS
-                    .iter()
-                    .find(|(text, _)| text.as_bytes() == self.raw.as_slice());
-                match word {
-                    Some((_, word)) => lexeme.token = Token::Word(*word),
-                    None => lexeme.text = Rc::from(self.raw.as_slice()),
+                self.save_to(self.end_of(is_name));
+                match word(&self.raw) {
+                    Some(word) => lexeme.token = Token::Word(word),
+                    None => lexeme.text = self.text(0..self.raw.len()),
                 }
             }
             Token::String => lexeme.text = self.string()?,
@@ -308,31 +351,19 @@ impl<'s> Lexer<'s> {
             self.raw.clear();
             return Ok(());
         }
-        while self
-            .peek()
-            .is_some_and(|byte| !matches!(byte, b'\n' | b'\r'))
-        {
-            self.at += 1;
-        }
+        self.at = self.end_of(|byte| !matches!(byte, b'\n' | b'\r'));
         Ok(())
     }
 
     fn numeral(&mut self) -> Result<f64> {
-        while self
-            .peek()
-            .is_some_and(|byte| byte.is_ascii_digit() || byte == b'.')
-        {
-            self.save();
-        }
+        self.save_to(self.end_of(|byte| byte.is_ascii_digit() || byte == b'.'));
         if let Some(b'e' | b'E') = self.peek() {
             self.save();
             if let Some(b'+' | b'-') = self.peek() {
                 self.save();
             }
         }
-        while self.peek().is_some_and(is_name) {
-            self.save();
-        }
+        self.save_to(self.end_of(is_name));
         number::parse(&self.raw).ok_or_else(|| self.error("malformed number", Some(Token::Number)))
     }
 
@@ -356,13 +387,16 @@ impl<'s> Lexer<'s> {
                 }
                 Some(byte) if byte == quote => {
                     self.save();
-                    return Ok(Rc::from(&self.raw[1..self.raw.len() - 1]));
+                    return Ok(self.text(1..self.raw.len() - 1));
                 }
                 Some(b'\\') => {
                     self.at += 1;
                     self.escape()?;
                 }
-                Some(_) => self.save(),
+                Some(_) => {
+                    let plain = |byte| byte != quote && !matches!(byte, b'\\' | b'\n' | b'\r');
+                    self.save_to(self.end_of(plain));
+                }
             }
         }
     }

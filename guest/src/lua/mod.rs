@@ -39,7 +39,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-pub use engine::{Lua, Port, Replication, Script, Step, Unknown};
+pub use engine::{Caller, Lua, Port, Replication, Script, Step, Unknown};
 pub use errors::Failure;
 pub use function::{Flag, Header, Registered};
 pub use state::LogEntry;

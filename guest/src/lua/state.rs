@@ -87,8 +87,10 @@ pub struct Shared {
     pub protocol: Cell<Protocol>,
     /// Bytes that Lua may hold.
     pub memory_limit: Cell<usize>,
-    /// The settings of `cjson`.
+    /// The settings of `cjson` for whoever runs.
     pub cjson: Cell<Settings>,
+    /// Those of others: scripts and functions have settings of their own.
+    pub other_cjson: Cell<Settings>,
     /// A library is being loaded, and what it registered so far.
     pub loading: RefCell<Option<Loading>>,
     /// The time of the script, in microseconds.
@@ -143,6 +145,7 @@ impl<'gc> Singleton<'gc> for State<'gc> {
             protocol: Cell::new(Protocol::Resp2),
             memory_limit: Cell::new(usize::MAX),
             cjson: Cell::default(),
+            other_cjson: Cell::default(),
             loading: RefCell::new(None),
             now_us: Cell::new(0),
             steps: Cell::new(0),

@@ -8,6 +8,7 @@
 //! converse crowd [CASES]             random commands of several clients at a time, on both
 //! converse follow [CASES [FAMILY]]   what replicas are told, by the native engine and a real Redis
 //! converse simulate [SCRIPTS]        random commands on the native engine alone
+//! converse hostile [FIRST CASES]     what no script should be, on the native engine: it survives
 //! converse dumps [CASES [FAMILY]]    values and functions dumped by the one and restored by the other
 //! ```
 //!
@@ -30,7 +31,7 @@ use petridis_tests::simulation;
 
 const USAGE: &str = "converse play|record|real WORD, converse differ [FAMILY [CASES]], \
                      converse crowd [CASES], converse follow [CASES [FAMILY]], \
-                     converse simulate [SCRIPTS], or converse dumps [CASES [FAMILY]]";
+                     converse simulate [SCRIPTS], converse hostile [FIRST CASES], or converse dumps [CASES [FAMILY]]";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -56,6 +57,11 @@ fn main() -> ExitCode {
         ["simulate", scripts] => match scripts.parse() {
             Ok(scripts) => simulate(scripts),
             Err(_) => Err(USAGE.to_owned()),
+        },
+        ["hostile"] => hostile(0, 100_000),
+        ["hostile", first, cases] => match (first.parse(), cases.parse()) {
+            (Ok(first), Ok(cases)) => hostile(first, cases),
+            _ => Err(USAGE.to_owned()),
         },
         ["dumps"] => dumps(1000, ""),
         ["dumps", cases, family @ ..] if family.len() < 2 => match cases.parse() {
@@ -102,6 +108,12 @@ fn simulate(scripts: u32) -> Result<(), String> {
     println!("{watched} commands, all keys as they should be after each");
     let repeated = simulation::repeats(scripts)?;
     println!("{repeated} commands, answered twice with the same bytes");
+    Ok(())
+}
+
+fn hostile(first: u64, cases: u64) -> Result<(), String> {
+    petridis_tests::hostile::run(first, cases)?;
+    println!("{cases} questions, survived");
     Ok(())
 }
 

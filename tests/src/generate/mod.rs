@@ -27,6 +27,8 @@ use proptest::strategy::Union;
 
 use crate::text;
 
+pub(crate) use scripting::{Chance, program};
+
 /// A command's words.
 pub type Words = Vec<Vec<u8>>;
 

@@ -18,7 +18,8 @@ pub const FAMILY: Family = Family {
     },
 };
 
-/// What each program begins with: how values are shown.
+/// What each program begins with: how values are shown, and what ends a loop that goes on for long or
+/// makes what doubles with each turn, and keeps a table that holds itself from being written out.
 const PRELUDE: &str = "\
 local function show(v, d)
   local t = type(v)
@@ -35,8 +36,21 @@ local function show(v, d)
   elseif t == 'function' or t == 'thread' or t == 'userdata' then return t end
   return tostring(v)
 end
+local n, m, s, u, t, w, v = 1, 5, 's', 'u', {}, {}
+local function deep(v, d)
+  if type(v) ~= 'table' then return false end
+  if d > 4 then return true end
+  for k, x in pairs(v) do if deep(x, d + 1) then return true end end
+  return false
+end
 local left = 200
-local function tick() left = left - 1 if left < 0 then error('too long', 0) end end
+local function tick()
+  left = left - 1
+  if left < 0 or #tostring(s) + #tostring(u) > 9999 or deep(t, 0) or deep(w, 0) then
+    error('too long', 0)
+  end
+end
+local function small(v) if deep(v, 0) then error('too deep', 0) end return v end
 local log = {}
 local function try(f, ...) local ok, e = pcall(f, ...) if not ok then log[#log + 1] = show(e, 2) end end
 ";
@@ -88,17 +102,29 @@ const KEYS: &[&str] = &[
 ];
 
 /// A source of choices.
-struct Chance(u64);
+pub(crate) struct Chance(u64);
 
 impl Chance {
-    fn below(&mut self, bound: usize) -> usize {
+    /// Others for each seed, be the seeds in a row.
+    pub(crate) fn new(seed: u64) -> Self {
+        Chance(seed.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    /// Any number.
+    pub(crate) fn number(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % bound
+        self.0
     }
 
-    fn pick<'a>(&mut self, choices: &[&'a str]) -> &'a str {
+    /// A number below that.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        (self.number() >> 11) as usize % bound
+    }
+
+    /// One of them.
+    pub(crate) fn pick<'a>(&mut self, choices: &[&'a str]) -> &'a str {
         choices[self.below(choices.len())]
     }
 }
@@ -109,7 +135,8 @@ struct Program {
     depth: usize,
 }
 
-fn program(seed: u64) -> Vec<u8> {
+/// The program of that number.
+pub(crate) fn program(seed: u64) -> Vec<u8> {
     let mut program = Program {
         chance: Chance(seed | 1),
         depth: 0,
@@ -117,10 +144,7 @@ fn program(seed: u64) -> Vec<u8> {
     let mut text = PRELUDE.to_owned();
     let (n, s, t) = (program.number(), program.string(), program.table());
     let w = program.table();
-    text.push_str(&format!(
-        "local n, m, s, u, t, w, v = 1, 5, 's', 'u', {{}}, {{}}\n\
-         n, s, t, w = {n}, {s}, {t}, {w}\n"
-    ));
+    text.push_str(&format!("n, s, t, w = {n}, {s}, {t}, {w}\n"));
     for _ in 0..2 + program.chance.below(6) {
         let statement = program.statement();
         text.push_str(&format!(
@@ -225,7 +249,7 @@ impl Program {
                 9 => format!("string.rep({left}, 3)"),
                 10 => format!("({left}):sub(2)"),
                 11 => format!("type({})", program.anything()),
-                12 => format!("cjson.encode({})", program.table()),
+                12 => format!("cjson.encode(small({}))", program.table()),
                 _ => format!("table.concat({{{left}, {number}}}, ',')"),
             }
         })
@@ -424,7 +448,7 @@ impl Program {
                     "table.remove(t, 1)",
                     "v = {string.find(s, 'l', 1, true)}",
                     "v = {pcall(string.format, s, n, u)}",
-                    "v = cmsgpack.pack(t)",
+                    "v = cmsgpack.pack(small(t))",
                     "v = {unpack(t, 1, 3)}",
                     "for a, b in s:gmatch('(%w)(%w)') do v = b .. a end",
                 ]);

@@ -184,7 +184,7 @@ fn next<'gc>(call: &mut Call<'gc, '_>) -> Outcome<'gc> {
 fn pairs<'gc>(call: &mut Call<'gc, '_>) -> Outcome<'gc> {
     let table = call.check_table(0)?;
     let step = if call.state.get(table, Value::Boolean(false)).is_nil() {
-        match super::find("", b"next") {
+        match super::find(b"", b"next") {
             Some(super::Known::Function(index, _)) => call.state.function(index),
             _ => Value::Nil,
         }

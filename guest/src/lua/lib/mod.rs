@@ -10,6 +10,7 @@ pub mod cmsgpack;
 pub mod coroutine;
 pub mod format;
 pub mod math;
+mod names;
 pub mod os;
 pub mod pattern;
 pub mod redis;
@@ -164,37 +165,28 @@ pub enum Known {
     Argument(Argument),
 }
 
-/// What `library.name` means; with no library, the global `name`.
-pub fn find(library: &str, name: &[u8]) -> Option<Known> {
-    let mut first = ops::ENTRIES.len();
-    for candidate in LIBRARIES {
-        if candidate.name == library {
-            return find_in(candidate, first, name);
-        }
-        first += candidate.entries.len();
+/// The place of each library's first function among all of them.
+const FIRST: [usize; LIBRARIES.len()] = {
+    let mut first = [ops::ENTRIES.len(); LIBRARIES.len()];
+    let mut at = 1;
+    while at < LIBRARIES.len() {
+        first[at] = first[at - 1] + LIBRARIES[at - 1].entries.len();
+        at += 1;
     }
-    None
-}
+    first
+};
 
-fn find_in(library: &'static Library, first: usize, name: &[u8]) -> Option<Known> {
-    let function = |name: &[u8]| {
-        let at = library
-            .entries
-            .iter()
-            .position(|entry| entry.name.as_bytes() == name)?;
-        Some(Known::Function(first + at, &library.entries[at]))
-    };
-    if let Some(known) = function(name) {
-        return Some(known);
+/// What `library.name` means; with no library, the global `name`.
+pub fn find(library: &[u8], name: &[u8]) -> Option<Known> {
+    let (number, place) = names::find(library, name)?;
+    let fields = LIBRARIES[number];
+    if let Some(entry) = fields.entries.get(place) {
+        return Some(Known::Function(FIRST[number] + place, entry));
     }
-    let (_, constant) = library
-        .constants
-        .iter()
-        .find(|(known, _)| known.as_bytes() == name)?;
-    match constant {
-        Constant::Number(number) => Some(Known::Number(*number)),
+    match fields.constants[place - fields.entries.len()].1 {
+        Constant::Number(number) => Some(Known::Number(number)),
         Constant::Text(text) => Some(Known::Text(text)),
-        Constant::Alias(other) => function(other.as_bytes()),
+        Constant::Alias(other) => find(library, other.as_bytes()),
         Constant::Null => None,
     }
 }

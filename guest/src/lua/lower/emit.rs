@@ -73,7 +73,13 @@ fn grouped(code: Code) -> SuffixedExpression<Text> {
     }
 }
 
-fn with_suffix(base: Code, suffix: SuffixPart<Text>) -> Code {
+fn with_suffix(mut base: Code, suffix: SuffixPart<Text>) -> Code {
+    if base.tail.is_empty()
+        && let HeadExpression::Simple(SimpleExpression::Suffixed(suffixed)) = &mut *base.head
+    {
+        suffixed.suffixes.push(suffix);
+        return base;
+    }
     let mut suffixed = into_suffixed(base);
     suffixed.suffixes.push(suffix);
     simple(SimpleExpression::Suffixed(suffixed))
@@ -89,14 +95,10 @@ pub fn call(function: Code, args: Vec<Code>) -> Code {
     with_suffix(function, SuffixPart::Call(CallSuffix::Function(args)))
 }
 
-/// `left op right`
-pub fn binary(operator: BinaryOperator, left: Code, right: Code) -> Code {
-    Expression {
-        head: Box::new(HeadExpression::Simple(SimpleExpression::Suffixed(grouped(
-            left,
-        )))),
-        tail: vec![(operator, right)],
-    }
+/// `left op right`. The VM's compiler applies the operators of one tail in order, whatever they are.
+pub fn binary(operator: BinaryOperator, mut left: Code, right: Code) -> Code {
+    left.tail.push((operator, right));
+    left
 }
 
 /// `op operand`

@@ -17,6 +17,10 @@ use crate::lua::site::{Name, NameKind};
 /// before their conditions.
 const DEEPEST_BRANCH: usize = 16;
 
+/// Statements that go into a block of their own, where they declare nothing: the VM's compiler looks
+/// through all jumps of a block for each.
+const LINES_AT_ONCE: usize = 16;
+
 /// Where a value is stored, its parts evaluated.
 enum Target {
     Var(VarId),
@@ -43,6 +47,7 @@ impl Lowering<'_> {
         let mut lines = Vec::with_capacity(block.statements.len());
         let mut return_statement = None;
         let mut end = self.here();
+        let mut together = 0;
         for statement in &block.statements {
             let before = self.begin(statement.line);
             end = self.here();
@@ -52,6 +57,17 @@ impl Lowering<'_> {
                 return_statement = Some(returning(end, values));
             } else {
                 self.statement(statement, &mut lines);
+            }
+            let declares = matches!(
+                statement.kind,
+                StatementKind::Local(..) | StatementKind::LocalFunction(..)
+            );
+            if declares {
+                together = lines.len();
+            } else if lines.len() - together >= LINES_AT_ONCE {
+                let inner = lines.split_off(together);
+                lines.push(emit::line(end, VmStatement::Do(emit::block(inner, end))));
+                together = lines.len();
             }
             self.current = before;
         }

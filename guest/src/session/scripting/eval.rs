@@ -112,9 +112,8 @@ fn flush(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
         ));
     }
     let is_lazy = is_lazy(call, args);
-    let (machine, cache, _) = call.server.scripts.parts();
-    let known = cache.len();
-    cache.flush(machine);
+    let known = call.server.scripts.cache.len();
+    call.server.scripts.forget_scripts();
     if is_lazy && known > FREED_AT_ONCE {
         call.server.keyspace.stats.freed_lazily += known as u64;
     }

@@ -13,6 +13,8 @@ pub struct Library {
     pub code: Box<[u8]>,
     /// What it registered.
     pub functions: Vec<Registered>,
+    /// Bytes by which the machine grew for it.
+    machine_bytes: usize,
 }
 
 /// A name of a library or a function.
@@ -113,9 +115,9 @@ impl Libraries {
         let library = Library {
             code: code.into(),
             functions,
+            machine_bytes: machine.memory().saturating_sub(before),
         };
         self.link(name.clone(), library);
-        self.machine_bytes += machine.memory().saturating_sub(before);
         Ok(name)
     }
 
@@ -124,11 +126,13 @@ impl Libraries {
             let known = (name.clone(), place);
             self.by_function.insert(folded(&function.name), known);
         }
+        self.machine_bytes += library.machine_bytes;
         self.by_name.insert(name, library);
     }
 
     fn unlink(&mut self, name: &[u8]) -> Option<Library> {
         let library = self.by_name.remove(name)?;
+        self.machine_bytes -= library.machine_bytes;
         for function in &library.functions {
             self.by_function.remove(&folded(&function.name));
         }
@@ -168,7 +172,6 @@ impl Libraries {
             self.delete(machine, &name);
             self.link(name, library);
         }
-        self.machine_bytes += more.machine_bytes;
         Ok(())
     }
 

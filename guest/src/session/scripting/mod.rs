@@ -18,8 +18,8 @@ use run::Running;
 use super::{Connection, LogLevel, Server, SessionHandler};
 use crate::commands::table::{CommandSpec, Flags, Group};
 use crate::commands::{CommandError, error};
-use crate::lua::Lua;
 use crate::lua::function::Flag;
+use crate::lua::{Caller, Lua};
 use crate::resp::Args;
 
 /// Both families.
@@ -115,9 +115,29 @@ impl Scripts {
 
     /// Forgets all functions.
     pub fn delete_libraries(&mut self) {
-        if self.libraries.len() > 0 {
-            let (machine, _, libraries) = self.parts();
-            libraries.clear(machine);
+        if let Some(machine) = &mut self.machine {
+            self.libraries.clear(machine);
+            machine.reset_settings(Caller::Function);
+            self.renew();
+        }
+    }
+
+    /// Forgets all scripts.
+    fn forget_scripts(&mut self) {
+        if let Some(machine) = &mut self.machine {
+            self.cache.flush(machine);
+            machine.reset_settings(Caller::Script);
+            self.renew();
+        }
+    }
+
+    /// Begins with another machine, if there is nothing in this one: what it has grown to goes with it.
+    fn renew(&mut self) {
+        let is_needed = self.running.is_some() || self.cache.len() > 0 || self.libraries.len() > 0;
+        if let Some(machine) = &mut self.machine
+            && !is_needed
+        {
+            machine.renew();
         }
     }
 
