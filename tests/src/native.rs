@@ -1,6 +1,6 @@
 //! Conversations in process, on the guest compiled natively: no socket, and time as the test says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use petridis_guest::engine::{Engine, Options, Transport};
@@ -27,7 +27,6 @@ pub struct Native {
     wake_at_us: Option<u64>,
     connections: BTreeMap<u32, Inbox>,
     clients: BTreeMap<String, u32>,
-    next_connection: u32,
 }
 
 #[derive(Default)]
@@ -58,7 +57,6 @@ impl Native {
             wake_at_us: None,
             connections: BTreeMap::new(),
             clients: BTreeMap::new(),
-            next_connection: 0,
         })
     }
 
@@ -158,11 +156,14 @@ impl Native {
     }
 
     fn connection(&mut self, client: &str) -> u32 {
-        let next = &mut self.next_connection;
-        *self.clients.entry(client.to_owned()).or_insert_with(|| {
-            *next += 1;
-            *next - 1
-        })
+        if let Some(connection) = self.clients.get(client) {
+            return *connection;
+        }
+        // The smallest number that is free, as the host has it.
+        let taken: BTreeSet<u32> = self.clients.values().copied().collect();
+        let connection = (0..).find(|number| !taken.contains(number)).unwrap_or(0);
+        self.clients.insert(client.to_owned(), connection);
+        connection
     }
 }
 

@@ -2,18 +2,27 @@
 //! is the same, what it says of itself fits together, and what it chooses by chance is chosen evenly.
 //! Needs no real Redis.
 
+mod members;
+mod memory;
+mod walk;
+
+pub use members::finds_what_stays;
+pub use memory::gives_memory_back;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
-use proptest::test_runner::TestRunner;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::generate::{Words, command};
 use crate::native::Native;
 use crate::play::{Chunk, Patience, Player, Reading, Stage, encode};
 use crate::text;
+
+use walk::Walk;
 
 /// Commands in a script, at most.
 const COMMANDS: usize = 60;
@@ -50,6 +59,14 @@ struct Turn {
     passing_ms: u64,
 }
 
+/// What the random commands of a seed come from.
+fn runner(seed: u64) -> TestRunner {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    TestRunner::new_with_rng(Config::default(), rng)
+}
+
 /// A script, the same for the same runner.
 fn turns(runner: &mut TestRunner, family: &str) -> Result<Vec<Turn>, String> {
     let passing_ms = prop_oneof![4 => Just(0), 2 => Just(1), 1 => 1..200_000_u64];
@@ -66,8 +83,8 @@ fn turns(runner: &mut TestRunner, family: &str) -> Result<Vec<Turn>, String> {
 
 /// Plays scripts of all commands twice: each time all clients are sent the same bytes. Returns how many
 /// commands were said.
-pub fn repeats(scripts: u32) -> Result<usize, String> {
-    let mut runner = TestRunner::deterministic();
+pub fn repeats(scripts: u32, seed: u64) -> Result<usize, String> {
+    let mut runner = runner(seed);
     let mut said = 0;
     for _ in 0..scripts {
         let script = turns(&mut runner, "")?;
@@ -120,8 +137,8 @@ type Keys = BTreeMap<(&'static str, Vec<u8>), Entry>;
 /// Plays scripts, and looks at all keys after each command: what is counted is there, nothing is empty,
 /// time takes what is due and nothing else, and SCAN finds what was there throughout. Returns how many
 /// commands were said.
-pub fn holds_together(scripts: u32) -> Result<usize, String> {
-    let mut runner = TestRunner::deterministic();
+pub fn holds_together(scripts: u32, seed: u64) -> Result<usize, String> {
+    let mut runner = runner(seed);
     let mut said = 0;
     for number in 0..scripts {
         let family = FAMILIES[number as usize % FAMILIES.len()];
@@ -135,7 +152,7 @@ pub fn holds_together(scripts: u32) -> Result<usize, String> {
 fn watch_script(script: &[Turn]) -> Result<(), String> {
     let mut native = Native::start(&[])?;
     let mut keys = Keys::new();
-    let mut scan = Scan::default();
+    let mut walk = Walk::default();
     for (number, turn) in script.iter().enumerate() {
         let context = |error| {
             let line = text::command_line(&turn.words);
@@ -155,8 +172,7 @@ fn watch_script(script: &[Turn]) -> Result<(), String> {
         native.send(CLIENTS[turn.client], &encode(&turn.words));
         let _ = native.receive(CLIENTS[turn.client], Patience::None);
         keys = look(&mut native).map_err(context)?;
-        scan.go_on(&mut native, &keys, &turn.words)
-            .map_err(context)?;
+        go_on(&mut walk, &mut native, &keys, &turn.words).map_err(context)?;
     }
     // An image holds all of it.
     let before = ask(&mut native, &["DEBUG", "DIGEST"])?;
@@ -270,52 +286,20 @@ fn look_at(native: &mut Native, name: &[u8]) -> Result<Entry, String> {
     })
 }
 
-/// A walk through the keys of database 0, a few at a time while they change.
-#[derive(Default)]
-struct Scan {
-    cursor: Vec<u8>,
-    /// What was there whenever it was looked.
-    throughout: BTreeSet<Vec<u8>>,
-    found: BTreeSet<Vec<u8>>,
-}
-
-impl Scan {
-    fn go_on(&mut self, native: &mut Native, keys: &Keys, words: &Words) -> Result<(), String> {
-        let is = |name: &str| {
-            words
-                .iter()
-                .any(|word| word.eq_ignore_ascii_case(name.as_bytes()))
-        };
-        let now: BTreeSet<_> = keys.keys().filter(|(db, _)| *db == "0").collect();
-        let now: BTreeSet<_> = now.into_iter().map(|(_, name)| name.clone()).collect();
-        if self.cursor.is_empty() || is("SWAPDB") {
-            *self = Scan {
-                cursor: b"0".to_vec(),
-                throughout: now.clone(),
-                found: BTreeSet::new(),
-            };
-        }
-        // These remove the key and make another of that name: it was not there throughout.
-        let replaces = is("REPLACE") || is("RENAME");
-        let is_replaced = |name: &Vec<u8>| replaces && words.contains(name);
-        self.throughout
-            .retain(|name| now.contains(name) && !is_replaced(name));
-        ask(native, &["SELECT", "0"])?;
-        let reply = strings(&ask(native, &[b"SCAN", &*self.cursor, b"COUNT", b"1"])?);
-        let (cursor, found) = reply.split_first().ok_or("no cursor")?;
-        self.found.extend(found.iter().cloned());
-        self.cursor = cursor.clone();
-        if self.cursor == b"0" {
-            if !self.throughout.is_subset(&self.found) {
-                let (throughout, found) = (&self.throughout, &self.found);
-                return Err(format!(
-                    "SCAN found {found:?} where all the time there was {throughout:?}"
-                ));
-            }
-            self.cursor.clear();
-        }
-        Ok(())
+/// One step more of a walk through the keys of database 0, a few at a time while they change.
+fn go_on(walk: &mut Walk, native: &mut Native, keys: &Keys, words: &Words) -> Result<(), String> {
+    if words
+        .iter()
+        .any(|word| word.eq_ignore_ascii_case(b"SWAPDB"))
+    {
+        // Other keys, and the cursor means nothing among them.
+        *walk = Walk::default();
     }
+    let of_db_0 = keys.keys().filter(|(db, _)| *db == "0");
+    walk.look(of_db_0.map(|(_, name)| name.clone()).collect());
+    ask(native, &["SELECT", "0"])?;
+    let scan = |cursor: &[u8]| ask(native, &[b"SCAN".as_slice(), cursor, b"COUNT", b"1"]);
+    walk.go_on(1, scan).map(|_| ())
 }
 
 // ---- chance ------------------------------------------------------------------------------------

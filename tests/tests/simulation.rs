@@ -5,12 +5,17 @@ use petridis_tests::simulation;
 
 #[test]
 fn the_same_commands_are_answered_with_the_same_bytes() {
-    simulation::repeats(100).unwrap_or_else(|error| panic!("{error}"));
+    simulation::repeats(100, 0).unwrap_or_else(|error| panic!("{error}"));
 }
 
 #[test]
 fn all_keys_are_as_they_should_be_after_each_command() {
-    simulation::holds_together(200).unwrap_or_else(|error| panic!("{error}"));
+    simulation::holds_together(200, 0).unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn scans_of_members_find_what_stays() {
+    simulation::finds_what_stays(10, 0).unwrap_or_else(|error| panic!("{error}"));
 }
 
 #[test]

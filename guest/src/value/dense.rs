@@ -68,7 +68,9 @@ impl<T: Keyed> Dense<T> {
     /// Bytes on the heap, without what entries point to.
     pub fn heap_bytes(&self) -> usize {
         let pages: usize = self.pages.iter().map(Vec::capacity).sum();
-        pages * size_of::<T>() + self.index.allocation_size()
+        pages * size_of::<T>()
+            + self.pages.capacity() * size_of::<Vec<T>>()
+            + self.index.allocation_size()
     }
 
     /// Where the entry with that hash and those bytes is.

@@ -142,7 +142,7 @@ impl Fields {
         match &self.form {
             Form::Packed(pack) => pack.heap_bytes(),
             Form::Timed(timed) => timed.pack().heap_bytes(),
-            Form::Table(table) => table.heap_bytes(),
+            Form::Table(table) => size_of::<Table>() + table.heap_bytes(),
         }
     }
 

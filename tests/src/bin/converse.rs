@@ -7,7 +7,7 @@
 //! converse differ [FAMILY [CASES]]   random commands on the native engine and a real Redis
 //! converse crowd [CASES]             random commands of several clients at a time, on both
 //! converse follow [CASES [FAMILY]]   what replicas are told, by the native engine and a real Redis
-//! converse simulate [SCRIPTS]        random commands on the native engine alone
+//! converse simulate [SCRIPTS [SEED]] random commands on the native engine alone
 //! converse hostile [FIRST CASES]     what no script should be, on the native engine: it survives
 //! converse dumps [CASES [FAMILY]]    values and functions dumped by the one and restored by the other
 //! ```
@@ -31,7 +31,8 @@ use petridis_tests::simulation;
 
 const USAGE: &str = "converse play|record|real WORD, converse differ [FAMILY [CASES]], \
                      converse crowd [CASES], converse follow [CASES [FAMILY]], \
-                     converse simulate [SCRIPTS], converse hostile [FIRST CASES], or converse dumps [CASES [FAMILY]]";
+                      converse simulate [SCRIPTS [SEED]], converse hostile [FIRST CASES], or \
+                      converse dumps [CASES [FAMILY]]";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -53,11 +54,13 @@ fn main() -> ExitCode {
             Ok(cases) => follow(cases, family.first().unwrap_or(&"")),
             Err(_) => Err(USAGE.to_owned()),
         },
-        ["simulate"] => simulate(200),
-        ["simulate", scripts] => match scripts.parse() {
-            Ok(scripts) => simulate(scripts),
-            Err(_) => Err(USAGE.to_owned()),
-        },
+        ["simulate"] => simulate(200, 0),
+        ["simulate", scripts, seed @ ..] if seed.len() < 2 => {
+            match (scripts.parse(), seed.first().unwrap_or(&"0").parse()) {
+                (Ok(scripts), Ok(seed)) => simulate(scripts, seed),
+                _ => Err(USAGE.to_owned()),
+            }
+        }
         ["hostile"] => hostile(0, 100_000),
         ["hostile", first, cases] => match (first.parse(), cases.parse()) {
             (Ok(first), Ok(cases)) => hostile(first, cases),
@@ -101,12 +104,16 @@ fn follow(cases: u32, family: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn simulate(scripts: u32) -> Result<(), String> {
+fn simulate(scripts: u32, seed: u64) -> Result<(), String> {
     let chosen = simulation::chooses_evenly()?;
     println!("{chosen} choices, even");
-    let watched = simulation::holds_together(scripts)?;
+    let walks = simulation::finds_what_stays(scripts / 10, seed)?;
+    println!("{walks} walks, whatever stayed found");
+    let given_back = simulation::gives_memory_back(scripts / 4, seed)?;
+    println!("{given_back} commands, no memory left behind");
+    let watched = simulation::holds_together(scripts, seed)?;
     println!("{watched} commands, all keys as they should be after each");
-    let repeated = simulation::repeats(scripts)?;
+    let repeated = simulation::repeats(scripts, seed)?;
     println!("{repeated} commands, answered twice with the same bytes");
     Ok(())
 }
