@@ -119,13 +119,16 @@ impl Replay {
         let mut stills = BTreeMap::from([(0, initial)]);
         let mut forked_from = None;
         if let Some(origin) = &head.origin {
-            let found = Self::trace(path, origin, generation).map_err(|error| {
-                let path = path.display();
+            let (still, from) = Self::trace(path, origin, generation).map_err(|error| {
+                let why = match error {
+                    Error::Recording(why) => why,
+                    error => error.to_string(),
+                };
                 Error::Recording(format!(
-                    "{path}: it is of a fork and begins within another recording: {error}"
+                    "{}: it is of a fork and begins within another recording: {why}",
+                    path.display()
                 ))
-            });
-            let (still, from) = found?;
+            })?;
             stills.insert(ORIGIN, still);
             forked_from = Some(from);
         }

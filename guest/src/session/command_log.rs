@@ -53,7 +53,7 @@ impl CommandLog {
 }
 
 impl Server {
-    /// Keeps a command that ran, unless it was part of another one or had run before.
+    /// Keeps a command that was received, unless it was part of another one or had run before.
     #[cold]
     pub(super) fn log_command(
         &mut self,

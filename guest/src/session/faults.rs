@@ -152,6 +152,10 @@ impl Server {
                 all.remove(at);
             }
         }
+        if matches!(action, Action::Error(_) | Action::CloseBefore) {
+            // It was received, though it does not run.
+            self.log_command(connection, super::Caller::Client, command.spec, args);
+        }
         match action {
             Action::Error(text) => Course::Refused(CommandError::worded(text)),
             Action::Delay(delay_us) => {
