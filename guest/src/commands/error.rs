@@ -40,6 +40,22 @@ macro_rules! errors {
 
 errors! {
     SYNTAX = "ERR syntax error";
+    NO_COPY_OF_MODULES = "ERR not supported for this module key";
+    INVALID_VECTOR = "ERR invalid vector specification";
+    INVALID_VECTOR_OPTION = "ERR invalid option after element";
+    INVALID_EF = "ERR invalid EF";
+    INVALID_M = "ERR invalid M";
+    INVALID_VECTOR_COUNT = "ERR invalid COUNT";
+    INVALID_EPSILON = "ERR invalid EPSILON";
+    INVALID_FILTER_EF = "ERR invalid FILTER-EF";
+    OTHER_QUANTIZATION = "ERR asked quantization mismatch with existing vector set";
+    OTHER_M = "ERR asked M value mismatch with existing vector set";
+    NO_PROJECTION = "ERR cannot add projection to existing set without projection";
+    NO_SUCH_ELEMENT = "ERR element not found in set";
+    NO_VECTOR_SET = "ERR key does not exist";
+    VSIM_SYNTAX = "ERR syntax error in VSIM command";
+    INVALID_OPTION = "ERR invalid option";
+    VECTOR_COUNT = "ERR COUNT value is not an integer";
     NO_SCRIPT = "NOSCRIPT No matching script. Please use EVAL.";
     NOT_BUSY = "NOTBUSY No scripts in execution right now.";
     UNKILLABLE = "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.";
@@ -595,6 +611,21 @@ pub fn unknown_argument(given: &[u8]) -> CommandError {
 pub fn wrong_arity(command: &str) -> CommandError {
     CommandError::worded(format!(
         "ERR wrong number of arguments for '{command}' command"
+    ))
+}
+
+/// `ERR Vector dimension mismatch - got 2 but set has 3`
+pub fn other_dimensions(got: usize, has: usize) -> CommandError {
+    CommandError::worded(format!(
+        "ERR Vector dimension mismatch - got {got} but set has {has}"
+    ))
+}
+
+/// `ERR syntax error in FILTER expression near: .x ==`
+pub fn malformed_filter(text: &[u8]) -> CommandError {
+    let text = String::from_utf8_lossy(text);
+    CommandError::worded(format!(
+        "ERR syntax error in FILTER expression near: {text}"
     ))
 }
 

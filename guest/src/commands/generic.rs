@@ -98,6 +98,9 @@ fn copy(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     ctx.reserve(bytes)?;
     let deadline_ms = ctx.keyspace.deadline_ms(ctx.db, copy.source).flatten();
     let copied = match ctx.keyspace.peek(ctx.db, copy.source) {
+        Some(entry) if entry.value().as_vectors().is_ok() => {
+            return Err(error::NO_COPY_OF_MODULES);
+        }
         Some(entry) => entry.value().clone(),
         None => unreachable!("a key that was read a moment ago, at the same time, is there"),
     };

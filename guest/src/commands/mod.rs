@@ -26,6 +26,7 @@ pub mod strings;
 pub mod table;
 #[cfg(test)]
 mod transcript;
+pub mod vectors;
 pub mod wait;
 
 use crate::config::Config;

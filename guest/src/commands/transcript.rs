@@ -2,7 +2,7 @@
 
 use super::{
     Context, Wait, databases, dump, generic, geo, hashes, hyperloglog, lists, sets, sort,
-    sorted_sets, streams, strings,
+    sorted_sets, streams, strings, vectors,
 };
 use crate::config::Config;
 use crate::keyspace::{EventClass, Keyspace};
@@ -95,6 +95,7 @@ fn run(keyspace: &mut Keyspace, command: &str, may_wait: bool) -> (String, Optio
         sorted_sets::HANDLERS,
         streams::HANDLERS,
         strings::HANDLERS,
+        vectors::HANDLERS,
     ]
     .concat()
     .into_iter()

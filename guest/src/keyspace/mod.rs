@@ -65,6 +65,8 @@ pub struct Keyspace {
     now_us: u64,
     /// Later than `now_us` only while a script takes long.
     told_us: u64,
+    /// How many vector sets were ever made.
+    vector_sets: u64,
     memory_ceiling: usize,
     /// Off while `DEBUG SET-ACTIVE-EXPIRE 0`: then keys go only when somebody looks.
     active_expiry: bool,
@@ -94,6 +96,7 @@ impl Keyspace {
             seed: Seed::new(seed),
             now_us: 0,
             told_us: 0,
+            vector_sets: 0,
             memory_ceiling,
             active_expiry: true,
             expiring: true,
@@ -130,6 +133,12 @@ impl Keyspace {
     pub fn set_now_us(&mut self, now_us: u64) {
         self.now_us = self.now_us.max(now_us);
         self.told_us = self.now_us;
+    }
+
+    /// The number of a vector set that is made now.
+    pub fn number_vector_set(&mut self) -> u64 {
+        self.vector_sets += 1;
+        self.vector_sets - 1
     }
 
     /// The time that TIME tells.

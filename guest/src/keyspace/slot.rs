@@ -5,7 +5,9 @@ use super::journal::Journal;
 use super::table::Table;
 use super::{Access, Accounting, EventClass, Keyspace, KeyspaceStats};
 use crate::resp::OwnedArgs;
-use crate::value::{Fields, List, Set, SortedSet, Stream, StringValue, Value, WrongType};
+use crate::value::{
+    Fields, List, Set, SortedSet, Stream, StringValue, Value, VectorSet, WrongType,
+};
 
 /// A key that a command is about to write, existing or not.
 pub struct Slot<'k> {
@@ -360,6 +362,7 @@ types! {
     Fields: fields fields_mut as_fields as_fields_mut;
     SortedSet: sorted_set sorted_set_mut as_sorted_set as_sorted_set_mut;
     Stream: stream stream_mut as_stream as_stream_mut;
+    VectorSet: vectors vectors_mut as_vectors as_vectors_mut;
 }
 
 impl Drop for Slot<'_> {

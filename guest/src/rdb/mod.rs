@@ -29,6 +29,7 @@ mod streams;
 #[cfg(test)]
 mod tests;
 mod value;
+mod vectors;
 mod writer;
 
 pub use payload::{Refused, dump, read, restore};
@@ -99,6 +100,7 @@ enum Kind {
     SortedSetText,
     Hash,
     SortedSet,
+    OldModule,
     Module,
     HashZipmap,
     ListZiplist,
@@ -128,7 +130,7 @@ impl Kind {
         (3, Kind::SortedSetText),
         (4, Kind::Hash),
         (5, Kind::SortedSet),
-        (6, Kind::Module),
+        (6, Kind::OldModule),
         (7, Kind::Module),
         (9, Kind::HashZipmap),
         (10, Kind::ListZiplist),

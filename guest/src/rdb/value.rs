@@ -2,7 +2,7 @@
 
 use super::reader::{MEMBER_OVERHEAD, Reader};
 use super::writer::Writer;
-use super::{Kind, Shapes, Unreadable, hashes, lists, older, sets, sorted_sets, streams};
+use super::{Kind, Shapes, Unreadable, hashes, lists, older, sets, sorted_sets, streams, vectors};
 use crate::value::fields::Layout as HashLayout;
 use crate::value::listpack::Listpack;
 use crate::value::set::Layout as SetLayout;
@@ -29,6 +29,7 @@ pub(super) fn kind(value: &Value) -> Kind {
         Value::SortedSet(set) if set.is_packed() => Kind::SortedSetListpack,
         Value::SortedSet(_) => Kind::SortedSet,
         Value::Stream(_) => Kind::Stream3,
+        Value::Vectors(_) => Kind::Module,
     }
 }
 
@@ -41,6 +42,7 @@ pub(super) fn write(writer: &mut Writer, value: &Value) {
         Value::Hash(fields) => hashes::write(writer, fields),
         Value::SortedSet(set) => sorted_sets::write(writer, set),
         Value::Stream(stream) => streams::write(writer, stream),
+        Value::Vectors(set) => vectors::write(writer, set),
     }
 }
 
@@ -85,8 +87,9 @@ pub(super) fn read(
         Kind::Stream1 | Kind::Stream2 | Kind::Stream3 => {
             streams::read(reader, kind).map(Value::from)
         }
-        // There are no modules here that could.
-        Kind::Module => Err(Unreadable::Corrupt),
+        Kind::Module => vectors::read(reader).map(Value::from),
+        // Of the first kind of modules there are none.
+        Kind::OldModule => Err(Unreadable::Corrupt),
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
 use crate::commands::table::{self, COMMANDS, COUNT, CommandSpec};
 use crate::commands::{
     DataHandler, bitmaps, databases, dump, generic, geo, hashes, hyperloglog, lcs, lists, sets,
-    sort, sorted_sets, streams, strings,
+    sort, sorted_sets, streams, strings, vectors,
 };
 use crate::resp::Args;
 
@@ -41,6 +41,7 @@ static HANDLERS: [Option<Handler>; COUNT] = {
     data(&mut table, streams::HANDLERS);
     data(&mut table, sort::HANDLERS);
     data(&mut table, dump::HANDLERS);
+    data(&mut table, vectors::HANDLERS);
     session(&mut table, acl::HANDLERS);
     session(&mut table, append_only::HANDLERS);
     session(&mut table, connection::HANDLERS);

@@ -599,7 +599,7 @@ fn keysizes(server: &Server, page: &mut Page) {
                 Value::Set(set) => (2, set.len() as u64),
                 Value::SortedSet(set) => (3, set.len() as u64),
                 Value::Hash(fields) => (4, fields.len() as u64),
-                Value::Stream(_) => continue,
+                Value::Stream(_) | Value::Vectors(_) => continue,
             };
             counts[measure][(u64::BITS - size.leading_zeros()) as usize] += 1;
         }

@@ -5,7 +5,7 @@ use super::{Call, Server, SessionHandler};
 use crate::commands::{Outcome, error, help, options};
 use crate::keyspace::Entry;
 use crate::resp::{Aggregate, Args, Sink};
-use crate::value::{Fields, List, Set, SortedSet, Stream, Value};
+use crate::value::{Fields, List, Set, SortedSet, Stream, Value, VectorSet};
 
 pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
     ("memory|doctor", doctor),
@@ -58,6 +58,7 @@ fn bytes_of(entry: &Entry, expires: bool) -> usize {
         Value::Hash(_) => size_of::<Fields>(),
         Value::SortedSet(_) => size_of::<SortedSet>(),
         Value::Stream(_) => size_of::<Stream>(),
+        Value::Vectors(_) => size_of::<VectorSet>(),
     };
     let deadline = if expires { DEADLINE_BYTES } else { 0 };
     size_of::<Entry>() + INDEX_BYTES + entry.key().len() + own + value.heap_bytes() + deadline

@@ -15,6 +15,7 @@ pub mod set;
 pub mod sorted_set;
 pub mod stream;
 pub mod string;
+pub mod vectors;
 
 pub use fields::Fields;
 pub use list::List;
@@ -23,6 +24,7 @@ pub use set::Set;
 pub use sorted_set::SortedSet;
 pub use stream::Stream;
 pub use string::{StringBytes, StringValue};
+pub use vectors::VectorSet;
 
 /// What a key holds.
 #[derive(Clone, Debug)]
@@ -39,6 +41,8 @@ pub enum Value {
     SortedSet(Box<SortedSet>),
     /// Entries in the order of their ids.
     Stream(Box<Stream>),
+    /// Elements with a vector each.
+    Vectors(Box<VectorSet>),
 }
 
 /// The value is of another type than the command works on.
@@ -55,6 +59,7 @@ impl Value {
             Value::Hash(_) => "hash",
             Value::SortedSet(_) => "zset",
             Value::Stream(_) => "stream",
+            Value::Vectors(_) => "vectorset",
         }
     }
 
@@ -67,6 +72,7 @@ impl Value {
             Value::Hash(fields) => fields.encoding(),
             Value::SortedSet(set) => set.encoding(),
             Value::Stream(_) => "stream",
+            Value::Vectors(_) => "raw",
         }
     }
 
@@ -85,6 +91,7 @@ impl Value {
             Value::Hash(fields) => fields.is_empty(),
             Value::SortedSet(set) => set.is_empty(),
             Value::Stream(_) => false,
+            Value::Vectors(set) => set.is_empty(),
         }
     }
 
@@ -109,6 +116,7 @@ impl Value {
             Value::Hash(fields) => fields.heap_bytes(),
             Value::SortedSet(set) => set.heap_bytes(),
             Value::Stream(stream) => stream.heap_bytes(),
+            Value::Vectors(set) => set.heap_bytes(),
         }
     }
 }
@@ -155,4 +163,5 @@ types! {
     Hash(Fields) as_fields as_fields_mut Box::new;
     SortedSet(SortedSet) as_sorted_set as_sorted_set_mut Box::new;
     Stream(Stream) as_stream as_stream_mut Box::new;
+    Vectors(VectorSet) as_vectors as_vectors_mut Box::new;
 }

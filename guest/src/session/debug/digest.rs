@@ -90,6 +90,7 @@ impl Digest {
             Value::Set(_) => 2,
             Value::SortedSet(_) => 3,
             Value::Hash(_) => 4,
+            Value::Vectors(_) => 5,
             Value::Stream(_) => 6,
         };
         self.mix(&kind.to_be_bytes());
@@ -119,6 +120,8 @@ impl Digest {
                     self.xor(&pair.0);
                 }
             }
+            // The module computes none.
+            Value::Vectors(_) => {}
             Value::Stream(stream) => {
                 let mut cursor = stream.entries.all(Direction::Forward);
                 while let Some(id) = cursor.advance() {
