@@ -12,6 +12,9 @@ pub struct Slot<'k> {
     key: &'k [u8],
     hash: u32,
     position: Option<usize>,
+    /// The key existed when the command came to it. Who waits for a list or a sorted set is woken when there
+    /// is one under a key that did not exist; whatever else becomes one is no news, as in Redis.
+    was_there: bool,
     changed: bool,
     /// As how many changes it counts, if it is changed.
     changes: u64,
@@ -23,8 +26,6 @@ pub struct Slot<'k> {
 enum Told {
     /// Who watches the key, and who waits for it.
     Everyone,
-    /// The same, but who waits for the key only where that may be for it to go.
-    Watchers,
     /// Who waits for it.
     Waiters,
     Nobody,
@@ -49,6 +50,7 @@ impl<'k> Slot<'k> {
             key,
             hash,
             position,
+            was_there: position.is_some(),
             changed: false,
             changes: 1,
             told: Told::Everyone,
@@ -95,15 +97,6 @@ impl<'k> Slot<'k> {
         if let Some(position) = self.position {
             self.keyspace.databases[self.db].clear_deadline(position);
         }
-    }
-
-    /// Stores what came of a command (the STORE of SORT, ZUNIONSTORE …), whatever was there. Where there was
-    /// something, who waits for the key is not woken: to Redis it was there all along.
-    pub fn put_result(&mut self, value: impl Into<Value>) {
-        if self.exists() {
-            self.told = Told::Watchers;
-        }
-        self.put(value);
     }
 
     /// Stores a value in place of another; when it expires stays as it was.
@@ -191,6 +184,7 @@ impl<'k> Slot<'k> {
     pub fn remove(&mut self) -> Option<Value> {
         let position = self.position.take()?;
         self.changed = true;
+        self.was_there = false;
         Some(self.keyspace.databases[self.db].remove(position))
     }
 
@@ -324,6 +318,9 @@ impl Drop for Slot<'_> {
         if !self.changed {
             return;
         }
+        let is_no_news = self.was_there
+            && self.keyspace.journal.is_followed()
+            && matches!(self.value(), Some(Value::List(_) | Value::SortedSet(_)));
         if let Some(position) = self.position
             && self.keyspace.databases[self.db]
                 .entry(position)
@@ -338,8 +335,8 @@ impl Drop for Slot<'_> {
         self.keyspace.journal.dirty += self.changes;
         let journal = &mut self.keyspace.journal;
         match self.told {
+            Told::Everyone if is_no_news => journal.changed_further(self.db, self.hash, self.key),
             Told::Everyone => journal.changed(self.db, self.hash, self.key),
-            Told::Watchers => journal.replaced(self.db, self.hash, self.key),
             Told::Waiters => journal.stirred(self.db, self.hash, self.key),
             Told::Nobody => {}
         }
