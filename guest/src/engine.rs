@@ -224,6 +224,7 @@ impl Engine {
             }
         }
         self.server.keyspace.set_now_us(now_us);
+        self.server.step_bytes = self.out.wire.capacity();
         self.server.stats.step(self.server.keyspace.now_us());
         if self
             .server

@@ -479,7 +479,7 @@ fn store(
     let mut slot = ctx.keyspace.write(ctx.db, destination);
     if len > 0 {
         list.settle_loaded(fill);
-        slot.put_result(list);
+        slot.put(list);
         slot.event(EventClass::LIST, "sortstore");
         slot.count_changes(len);
     } else if slot.remove().is_some() {

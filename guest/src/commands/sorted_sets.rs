@@ -115,7 +115,7 @@ pub(super) fn store(
         ctx.keyspace.remove(ctx.db, destination);
     } else {
         let mut slot = ctx.keyspace.write(ctx.db, destination);
-        slot.put_result(result);
+        slot.put(result);
         slot.event(EventClass::SORTED_SET, event);
         slot.count_changes(changes);
     }

@@ -78,30 +78,22 @@ fn rule(policy: MaxmemoryPolicy) -> Option<(Scope, Order)> {
 }
 
 impl Keyspace {
-    /// Removes the key that is to go first under a policy; false if none may go. `samples` keys of each
-    /// database are looked at.
+    /// Removes the key that is to go first under a policy, and returns how many bytes it took; `None` if
+    /// none may go. `samples` keys of each database are looked at.
     pub fn evict(
         &mut self,
         policy: MaxmemoryPolicy,
         samples: usize,
         candidates: &mut Candidates,
         rng: &mut fastrand::Rng,
-    ) -> bool {
-        let Some((scope, order)) = rule(policy) else {
-            return false;
-        };
+    ) -> Option<usize> {
+        let (scope, order) = rule(policy)?;
         let chosen = match order {
             Order::Use => self.least_used(scope, samples, candidates, rng),
             Order::Random => self.any(scope, candidates, rng),
             Order::Deadline => self.next_to_expire(),
         };
-        match chosen {
-            Some((db, position)) => {
-                self.evict_at(db, position);
-                true
-            }
-            None => false,
-        }
+        chosen.map(|(db, position)| self.evict_at(db, position))
     }
 
     /// Removes the key used longest ago, exactly; false if there is none, or the order is not kept.
@@ -230,15 +222,18 @@ impl Keyspace {
             .map(|(_, db, position)| (db, position))
     }
 
-    fn evict_at(&mut self, db: usize, position: usize) {
+    fn evict_at(&mut self, db: usize, position: usize) -> usize {
         let entry = self.databases[db].entry(position);
         let (hash, key): (u32, Box<[u8]>) = (entry.hash(), entry.key().into());
+        let before = crate::memory::used();
         self.databases[db].remove(position);
+        let freed = before.saturating_sub(crate::memory::used());
         self.stats.evicted += 1;
         let unlinked = self.journal.propagation.unlinks_evicted;
         self.journal.propagation.gone(db, &key, unlinked);
         self.journal.changed_itself(db, hash, &key);
         self.journal.event(EventClass::EVICTED, "evicted", db, &key);
+        freed
     }
 }
 
@@ -277,7 +272,10 @@ mod tests {
     fn evict(keyspace: &mut Keyspace, policy: MaxmemoryPolicy, times: usize) -> usize {
         let (mut candidates, mut rng) = (Candidates::default(), fastrand::Rng::with_seed(3));
         (0..times)
-            .filter(|_| keyspace.evict(policy, 10, &mut candidates, &mut rng))
+            .filter(|_| {
+                let freed = keyspace.evict(policy, 10, &mut candidates, &mut rng);
+                freed.is_some()
+            })
             .count()
     }
 

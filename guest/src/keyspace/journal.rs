@@ -72,8 +72,9 @@ pub struct Event {
 pub enum Cause {
     /// A command wrote to it.
     Write,
-    /// A command did, and put something else in place of what was there: no news to who waits for it.
-    Replaced,
+    /// A command did, and it is a list or a sorted set under a key that was there before: no news to who
+    /// waits for one.
+    Further,
     /// Nobody did: its time was up, or that of a field, or there was no room for it.
     Itself,
     /// All of its database was emptied, or exchanged for another.
@@ -225,10 +226,16 @@ impl Journal {
         self.change(db, hash, key, Cause::Write);
     }
 
-    /// A command put its result in place of what was there.
+    /// A command wrote to a key, and that is no news to who waits for it.
     #[inline]
-    pub(super) fn replaced(&mut self, db: usize, hash: u32, key: &[u8]) {
-        self.change(db, hash, key, Cause::Replaced);
+    pub(super) fn changed_further(&mut self, db: usize, hash: u32, key: &[u8]) {
+        self.change(db, hash, key, Cause::Further);
+    }
+
+    /// True if somebody wants to hear of changes.
+    #[inline]
+    pub(super) fn is_followed(&self) -> bool {
+        !self.interest.is_empty()
     }
 
     /// A key changed, or went, though no command wrote to it.

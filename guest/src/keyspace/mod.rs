@@ -264,6 +264,12 @@ impl Keyspace {
         crate::memory::has_room_for(bytes, self.memory_ceiling)
     }
 
+    /// How many bytes are missing for `bytes` more to fit in the instance.
+    pub fn lacking_for(&self, bytes: usize) -> usize {
+        let needed = crate::memory::used().saturating_add(bytes);
+        needed.saturating_sub(self.memory_ceiling)
+    }
+
     /// Bytes that the index of a database takes on top when `more` keys come: none, but at the few
     /// moments when it grows.
     #[inline]

@@ -21,6 +21,9 @@ pub struct Slot<'k> {
     key: &'k [u8],
     hash: u32,
     position: Option<usize>,
+    /// The key existed when the command came to it. Who waits for a list or a sorted set is woken when there
+    /// is one under a key that did not exist; whatever else becomes one is no news, as in Redis.
+    was_there: bool,
     changed: bool,
     /// Whether what the key holds may have been left empty, or in no order of what expires.
     unsettled: bool,
@@ -34,8 +37,6 @@ pub struct Slot<'k> {
 enum Told {
     /// Who watches the key, and who waits for it.
     Everyone,
-    /// The same, but who waits for the key only where that may be for it to go.
-    Watchers,
     /// Who waits for it.
     Waiters,
     Nobody,
@@ -65,6 +66,7 @@ impl<'k> Slot<'k> {
             key,
             hash,
             position,
+            was_there: position.is_some(),
             changed: false,
             unsettled: false,
             changes: 1,
@@ -116,15 +118,6 @@ impl<'k> Slot<'k> {
         }
     }
 
-    /// Stores what came of a command (the STORE of SORT, ZUNIONSTORE …), whatever was there. Where there was
-    /// something, who waits for the key is not woken: to Redis it was there all along.
-    pub fn put_result(&mut self, value: impl Into<Value>) {
-        if self.exists() {
-            self.told = Told::Watchers;
-        }
-        self.put(value);
-    }
-
     /// Stores a value in place of another; when it expires stays as it was.
     #[inline]
     pub fn put_keeping_expiry(&mut self, value: impl Into<Value>) {
@@ -151,7 +144,7 @@ impl<'k> Slot<'k> {
             return self.put(value);
         };
         self.changed = true;
-        self.unsettled = true;
+        (self.unsettled, self.was_there) = (true, false);
         let access = Access::new(self.accounting, self.now_s());
         self.table.replace(position, value.into(), access);
         self.event(EventClass::NEW, "new");
@@ -225,6 +218,7 @@ impl<'k> Slot<'k> {
     pub fn remove(&mut self) -> Option<Value> {
         let position = self.position.take()?;
         self.changed = true;
+        self.was_there = false;
         Some(self.table.remove(position))
     }
 
@@ -368,6 +362,11 @@ types! {
 impl Drop for Slot<'_> {
     #[inline]
     fn drop(&mut self) {
+        // Looked at before what is empty goes.
+        let is_no_news = self.changed
+            && self.was_there
+            && self.journal.is_followed()
+            && matches!(self.value(), Some(Value::List(_) | Value::SortedSet(_)));
         if self.unsettled {
             self.settle();
         }
@@ -376,8 +375,10 @@ impl Drop for Slot<'_> {
         }
         self.journal.dirty += self.changes;
         match self.told {
+            Told::Everyone if is_no_news => {
+                self.journal.changed_further(self.db, self.hash, self.key);
+            }
             Told::Everyone => self.journal.changed(self.db, self.hash, self.key),
-            Told::Watchers => self.journal.replaced(self.db, self.hash, self.key),
             Told::Waiters => self.journal.stirred(self.db, self.hash, self.key),
             Told::Nobody => {}
         }

@@ -93,7 +93,7 @@ impl Server {
         }
         for Change { db, key, cause } in &changes {
             self.touch_watched(*db, key, *cause);
-            if *cause != Cause::Replaced || self.is_awaited_when_gone(*db, key) {
+            if *cause != Cause::Further || self.is_awaited_when_gone(*db, key) {
                 self.waiters.changed(*db, key);
             }
             if !matches!(cause, Cause::Database | Cause::Overdue) {

@@ -97,9 +97,10 @@ impl Server {
         self.keyspace.keep_order(config.max_keys > 0);
     }
 
-    /// Bytes in use: the engine's, and what clients have not taken, which the host holds for it.
+    /// Bytes in use: the engine's, and what clients have not taken, which the host holds for it. What
+    /// replies and messages are written in is no data.
     pub fn used_memory(&self) -> u64 {
-        let own = crate::memory::used().saturating_sub(self.step_bytes);
+        let own = crate::memory::used().saturating_sub(self.step_bytes + self.mail.capacity());
         own as u64 + crate::memory::held_elsewhere(self.clients.unsent_bytes())
     }
 
@@ -114,12 +115,16 @@ impl Server {
         self.config.maxmemory > 0 || self.config.max_keys > 0
     }
 
-    /// True if `growth` bytes more are too much.
-    fn lacks_room(&self, growth: usize) -> bool {
+    /// How many bytes there are too many if `growth` come.
+    fn excess(&self, growth: usize) -> u64 {
         let limit = self.config.maxmemory;
+        if limit == 0 {
+            return 0;
+        }
         // What waits for replicas is no reason to let go of data: it would make more of it.
-        let counted = || self.used_memory().saturating_sub(self.bytes_for_replicas());
-        limit > 0 && (counted() > limit || !self.keyspace.has_room_for(growth))
+        let counted = self.used_memory().saturating_sub(self.bytes_for_replicas());
+        let beyond = self.keyspace.lacking_for(growth) as u64;
+        counted.saturating_sub(limit).max(beyond)
     }
 
     /// Removes keys until `growth` bytes more are not too much, or it is enough for now.
@@ -147,17 +152,21 @@ impl Server {
             self.config.maxmemory_samples.max(1) as usize,
         );
         let mut left = round(&self.config);
-        while self.lacks_room(growth) {
+        // Counted by what the keys took: who hears that they go is sent messages, and room for those would
+        // take more keys.
+        let mut excess = self.excess(growth);
+        while excess > 0 {
             if left == 0 {
                 return Room::Soon;
             }
             left -= 1;
             let candidates = &mut self.eviction.candidates;
-            if !self
+            let freed = self
                 .keyspace
-                .evict(policy, samples, candidates, &mut self.rng)
-            {
-                return Room::Lacking;
+                .evict(policy, samples, candidates, &mut self.rng);
+            match freed {
+                Some(freed) => excess = excess.saturating_sub(freed as u64),
+                None => return Room::Lacking,
             }
         }
         Room::Enough

@@ -158,6 +158,11 @@ impl Mail {
         self.letters.is_empty()
     }
 
+    /// Bytes that it holds to be written in.
+    pub fn capacity(&self) -> usize {
+        self.wire.capacity()
+    }
+
     /// What is written by now comes before the reply to the command that runs, not behind it.
     pub fn comes_before_the_reply(&mut self) {
         self.early = self.letters.len();

@@ -288,7 +288,7 @@ impl Server {
             return;
         }
         if !self.tracking.prefixes.is_empty() {
-            let by = by.filter(|_| matches!(cause, Cause::Write | Cause::Replaced));
+            let by = by.filter(|_| matches!(cause, Cause::Write | Cause::Further));
             let id = by
                 .and_then(|by| self.clients.get(by))
                 .map(|client| client.id);
