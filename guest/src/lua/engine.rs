@@ -190,6 +190,8 @@ impl Lua {
     pub fn tidy(&mut self) {
         let memory = self.memory();
         if memory < SMALL || memory > self.tidied + self.tidied / 8 {
+            // The first ends a cycle under way, which passes over what was let go of since it began.
+            self.machine.gc_collect();
             self.machine.gc_collect();
             self.tidied = self.memory();
         }
