@@ -46,7 +46,7 @@ end
 local left = 200
 local function tick()
   left = left - 1
-  if left < 0 or #tostring(s) + #tostring(u) > 9999 or deep(t, 0) or deep(w, 0) then
+  if left < 0 or #tostring(s) + #tostring(u) > 999 or deep(t, 0) or deep(w, 0) then
     error('too long', 0)
   end
 end
@@ -398,8 +398,8 @@ impl Program {
         match self.chance.below(26) {
             0 | 1 => format!("n = {}", self.number()),
             2 => format!("m = {}", self.number()),
-            3 | 4 => format!("s = {}", self.string()),
-            5 => format!("u = {}", self.string()),
+            3 | 4 => format!("s = string.sub({}, 1, 200)", self.string()),
+            5 => format!("u = string.sub({}, 1, 200)", self.string()),
             6 | 7 => format!("t = {}", self.table()),
             8 => format!("v = {}", self.anything()),
             9 | 10 => format!("t[{}] = {}", self.key(), self.anything()),
