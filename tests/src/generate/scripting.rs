@@ -19,7 +19,8 @@ pub const FAMILY: Family = Family {
 };
 
 /// What each program begins with: how values are shown, and what ends a loop that goes on for long or
-/// makes what doubles with each turn, and keeps a table that holds itself from being written out.
+/// makes what doubles with each turn, and keeps a table that holds itself from being written out, and
+/// addresses from being seen.
 const PRELUDE: &str = "\
 local function show(v, d)
   local t = type(v)
@@ -50,6 +51,7 @@ local function tick()
     error('too long', 0)
   end
 end
+local function plain(v) if type(v) == 'table' or type(v) == 'function' then return type(v) end return v end
 local function small(v) if deep(v, 0) then error('too deep', 0) end return v end
 local log = {}
 local function try(f, ...) local ok, e = pcall(f, ...) if not ok then log[#log + 1] = show(e, 2) end end
@@ -228,7 +230,7 @@ impl Program {
             match program.chance.below(14) {
                 0..=2 => format!("({left} .. {})", program.string()),
                 3 => format!("({left} .. {number})"),
-                4 => format!("tostring({number})"),
+                4 => format!("tostring(plain({number}))"),
                 5 => format!("string.sub({left}, {number}, {})", program.number()),
                 6 => {
                     let function = program.chance.pick(&[
