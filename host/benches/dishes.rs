@@ -285,7 +285,7 @@ fn sharing() {
             megabytes(image + written),
             megabytes(allowed),
             (taken as f64 / (image + written) as f64 - 1.0) * 100.0,
-            (taken - image - written) / 1000 >> 10,
+            ((taken - image - written) / 1000) >> 10,
             if taken <= allowed { "met" } else { "NOT met" },
         );
     }

@@ -384,11 +384,11 @@ impl VectorSet {
 
     /// About how many bytes all of it takes.
     pub fn heap_bytes(&self) -> usize {
-        let each = |(name, element): (&Box<[u8]>, &Element)| {
+        let elements = self.elements.iter().map(|(name, element)| {
             let attributes = element.attributes.as_ref().map_or(0, |text| text.len());
             name.len() + element.numbers.heap_bytes() + attributes + 2 * size_of::<Element>()
-        };
-        self.elements.iter().map(each).sum()
+        });
+        elements.sum()
     }
 
     /// How many elements something was said about.
