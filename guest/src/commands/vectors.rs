@@ -6,7 +6,7 @@ use super::{CommandError, Context, DataHandler, Outcome, chance, error};
 use crate::resp::{Args, Sink};
 use crate::value::number::{parse_f64, parse_i64};
 use crate::value::vectors::filter::Filter;
-use crate::value::vectors::{Element, LINKS, Near, Numbers, Precision, Projection, Shape};
+use crate::value::vectors::{Element, LINKS, Near, Precision, Projection, Shape};
 use crate::value::{Value, VectorSet};
 
 /// The commands of this file.
@@ -339,14 +339,9 @@ fn vemb(ctx: &mut Context, args: Args) -> Outcome {
         }
         return Ok(());
     }
-    let floats = numbers.floats();
-    reply.array(floats.len());
-    for float in floats {
-        let number = match numbers {
-            // A bit says nothing of how long the vector was.
-            Numbers::Bit(..) => float,
-            _ => float * length,
-        };
+    let vector = element.vector();
+    reply.array(vector.len());
+    for number in vector {
         reply.double(f64::from(number));
     }
     Ok(())
@@ -551,7 +546,7 @@ fn vsim(ctx: &mut Context, args: Args) -> Outcome {
     let shape = set.shape();
     let (sought, taken) = if is(args.at(2), "ELE") {
         let element = set.get(args.at(3)).ok_or(error::NO_SUCH_ELEMENT)?;
-        (element.numbers.floats(), 2)
+        (element.vector(), 2)
     } else {
         let (vector, taken) = vector(args.from(2))?;
         let got = vector.len();

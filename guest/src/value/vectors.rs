@@ -184,13 +184,20 @@ fn dot(one: &[f32], two: &[f32]) -> f32 {
     low + high
 }
 
-/// Makes a vector one of length 1, and tells what its length was.
+/// Makes a vector one of length 1, and tells what its length was. Squares are added up by fours, as
+/// Redis does it.
 fn normalize(vector: &mut [f32]) -> f32 {
-    let squares = vector.iter().map(|x| f64::from(*x) * f64::from(*x));
-    let length = squares.sum::<f64>().sqrt() as f32;
+    let (fours, rest) = vector.as_chunks::<4>();
+    let mut sum = 0.0f32;
+    for [x, y, z, w] in fours {
+        sum += x * x + y * y + z * z + w * w;
+    }
+    for x in rest {
+        sum += x * x;
+    }
+    let length = sum.sqrt();
     if length > 0.0 {
-        let scale = 1.0 / length;
-        vector.iter_mut().for_each(|x| *x *= scale);
+        vector.iter_mut().for_each(|x| *x /= length);
     }
     length
 }
@@ -235,6 +242,16 @@ impl Element {
     /// The highest level that it is linked on.
     pub fn level(&self) -> u32 {
         self.level
+    }
+
+    /// Its vector, as far as that is known.
+    pub fn vector(&self) -> Vec<f32> {
+        let mut vector = self.numbers.floats();
+        // A bit says nothing of how long the vector was.
+        if !matches!(self.numbers, Numbers::Bit(..)) {
+            vector.iter_mut().for_each(|x| *x *= self.length);
+        }
+        vector
     }
 }
 
@@ -555,7 +572,7 @@ mod tests {
         let near = set.near(&set.sought(vec![1.0, 2.0, 3.0]));
         let scores: Vec<_> = near.iter().map(|near| (near.name, near.score())).collect();
         assert_eq!(scores, [(&b"a"[..], 1.0), (b"b", 0.892_573_684_453_964_2)]);
-        let near = set.near(&set.sought(a.numbers.floats()));
+        let near = set.near(&set.sought(a.vector()));
         assert_eq!(near[1].score(), 0.892_351_329_326_629_6);
     }
 
