@@ -61,6 +61,14 @@ impl Server {
         self.engine.begin(self.now_us).finish()
     }
 
+    /// When the engine wants to be called after a line, once it has sampled what INFO tells of rates.
+    fn wanted_after(&mut self, line: &str) -> Option<u64> {
+        let effects = self.say(0, line);
+        assert_eq!(effects.wake_at_us, Some(self.now_us + SAMPLE_US));
+        self.now_us += SAMPLE_US;
+        self.wait(0).wake_at_us
+    }
+
     fn info(&mut self, field: &str) -> String {
         let page = self.ask("INFO persistence");
         let line = page.lines().find(|line| line.starts_with(field));
@@ -69,6 +77,9 @@ impl Server {
             .to_owned()
     }
 }
+
+/// How long after commands the engine samples.
+const SAMPLE_US: u64 = 100_000;
 
 fn text(effects: &Effects) -> String {
     String::from_utf8_lossy(&effects.bytes).into_owned()
@@ -136,11 +147,12 @@ fn save_points_are_kept() {
     assert_eq!(effects.wake_at_us, Some(START_US + 101 * SECOND_US));
     let image = server.wait(0).image.expect("an image");
     server.saved(image.number, true);
-    assert_eq!(server.say(0, "PING").wake_at_us, None);
-    let effects = server.say(0, "SET k v");
-    assert_eq!(effects.wake_at_us, Some(server.now_us + 101 * SECOND_US));
-    let effects = server.say(0, "SET k v");
-    assert_eq!(effects.wake_at_us, Some(server.now_us + 11 * SECOND_US));
+    let saved_us = server.now_us;
+    assert_eq!(server.wanted_after("PING"), None);
+    let next = server.wanted_after("SET k v");
+    assert_eq!(next, Some(saved_us + 101 * SECOND_US));
+    let next = server.wanted_after("SET k v");
+    assert_eq!(next, Some(saved_us + 11 * SECOND_US));
     assert!(server.wait(10).image.is_none());
     let image = server.wait(1).image.expect("an image");
     // One that fails is tried again, a little later.
