@@ -22,5 +22,6 @@ pub mod play;
 pub mod real;
 pub mod record;
 pub mod simulation;
+pub mod stepped;
 pub mod tcp;
 pub mod text;

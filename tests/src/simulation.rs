@@ -138,12 +138,22 @@ type Keys = BTreeMap<(&'static str, Vec<u8>), Entry>;
 /// time takes what is due and nothing else, and SCAN finds what was there throughout. Returns how many
 /// commands were said.
 pub fn holds_together(scripts: u32, seed: u64) -> Result<usize, String> {
+    for_each_script(scripts, seed, watch_script)
+}
+
+/// Makes scripts, of one family after the other, and does something with each of them. Returns how many
+/// commands they have in all.
+fn for_each_script(
+    scripts: u32,
+    seed: u64,
+    each: impl Fn(&[Turn]) -> Result<(), String>,
+) -> Result<usize, String> {
     let mut runner = runner(seed);
     let mut said = 0;
     for number in 0..scripts {
         let family = FAMILIES[number as usize % FAMILIES.len()];
         let script = turns(&mut runner, family)?;
-        watch_script(&script).map_err(|error| format!("{family}, script {number}: {error}"))?;
+        each(&script).map_err(|error| format!("{family}, script {number}: {error}"))?;
         said += script.len();
     }
     Ok(said)

@@ -1,88 +1,32 @@
 //! Images of all data: who waits for them to be written, what becomes of one that cannot be, when
 //! they are made without being asked for, and what is read from images that others wrote.
 
-use petridis_guest::engine::{Effects, Engine, Options, Transport};
-
-const START_US: u64 = 1_700_000_000_000_000;
-const SECOND_US: u64 = 1_000_000;
-
-/// An engine with two clients, 0 and 1.
-struct Server {
-    engine: Engine,
-    now_us: u64,
-}
-
-impl Server {
-    fn start(config: &[(&str, &str)]) -> Self {
-        let config = config
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
-        let engine = Engine::start(Options {
-            now_us: START_US,
-            seed: 7,
-            memory_ceiling: 1 << 30,
-            config,
-            facts: Vec::new(),
-            acl_file: None,
-        });
-        let mut server = Server {
-            engine: engine.expect("parameters in range"),
-            now_us: START_US,
-        };
-        let mut batch = server.engine.begin(START_US);
-        for client in 0..2 {
-            let peer = format!("127.0.0.1:{}", 50_000 + client);
-            batch.opened(client, Transport::Tcp, peer, "127.0.0.1:6379".to_owned());
-        }
-        batch.finish();
-        server
-    }
-
-    fn say(&mut self, client: u32, line: &str) -> Effects {
-        let mut batch = self.engine.begin(self.now_us);
-        batch.received(client, format!("{line}\r\n").as_bytes());
-        batch.finish()
-    }
-
-    /// What is answered to a line, where nothing is to be written.
-    fn ask(&mut self, line: &str) -> String {
-        text(&self.say(0, line))
-    }
-
-    fn saved(&mut self, number: u32, written: bool) -> Effects {
-        let mut batch = self.engine.begin(self.now_us);
-        batch.saved(number, written);
-        batch.finish()
-    }
-
-    fn wait(&mut self, seconds: u64) -> Effects {
-        self.now_us += seconds * SECOND_US;
-        self.engine.begin(self.now_us).finish()
-    }
-
-    /// When the engine wants to be called after a line, once it has sampled what INFO tells of rates.
-    fn wanted_after(&mut self, line: &str) -> Option<u64> {
-        let effects = self.say(0, line);
-        assert_eq!(effects.wake_at_us, Some(self.now_us + SAMPLE_US));
-        self.now_us += SAMPLE_US;
-        self.wait(0).wake_at_us
-    }
-
-    fn info(&mut self, field: &str) -> String {
-        let page = self.ask("INFO persistence");
-        let line = page.lines().find(|line| line.starts_with(field));
-        line.and_then(|line| line.split(':').nth(1))
-            .unwrap_or_default()
-            .to_owned()
-    }
-}
+use petridis_guest::engine::Effects;
+use petridis_tests::stepped::{SECOND_US, START_US, Server, text};
 
 /// How long after commands the engine samples.
 const SAMPLE_US: u64 = 100_000;
 
-fn text(effects: &Effects) -> String {
-    String::from_utf8_lossy(&effects.bytes).into_owned()
+fn saved(server: &mut Server, number: u32, written: bool) -> Effects {
+    let mut batch = server.engine.begin(server.now_us);
+    batch.saved(number, written);
+    batch.finish()
+}
+
+/// When the engine wants to be called after a line, once it has sampled what INFO tells of rates.
+fn wanted_after(server: &mut Server, line: &str) -> Option<u64> {
+    let effects = server.say(0, line);
+    assert_eq!(effects.wake_at_us, Some(server.now_us + SAMPLE_US));
+    server.now_us += SAMPLE_US;
+    server.wait(0).wake_at_us
+}
+
+fn info(server: &mut Server, field: &str) -> String {
+    let page = server.ask("INFO persistence");
+    let line = page.lines().find(|line| line.starts_with(field));
+    line.and_then(|line| line.split(':').nth(1))
+        .unwrap_or_default()
+        .to_owned()
 }
 
 #[test]
@@ -96,12 +40,12 @@ fn everybody_waits_until_save_is_written() {
     assert_eq!(text(&effects), "");
     let number = image.number;
     assert_eq!(text(&server.say(1, "GET k")), "");
-    assert_eq!(text(&server.saved(number + 1, true)), "");
-    let effects = server.saved(number, true);
+    assert_eq!(text(&saved(&mut server, number + 1, true)), "");
+    let effects = saved(&mut server, number, true);
     assert_eq!(text(&effects), "+OK\r\n$1\r\nv\r\n");
     assert_eq!(effects.sends.len(), 2);
-    assert_eq!(server.info("rdb_changes_since_last_save"), "0");
-    assert_eq!(server.info("rdb_saves"), "1");
+    assert_eq!(info(&mut server, "rdb_changes_since_last_save"), "0");
+    assert_eq!(info(&mut server, "rdb_saves"), "1");
 }
 
 #[test]
@@ -109,18 +53,18 @@ fn an_image_that_cannot_be_written_is_an_error() {
     let mut server = Server::start(&[("save", "")]);
     server.ask("SET k v");
     let image = server.say(0, "SAVE").image.expect("an image");
-    assert_eq!(text(&server.saved(image.number, false)), "-ERR\r\n");
-    assert_eq!(server.info("rdb_changes_since_last_save"), "1");
-    assert_eq!(server.info("rdb_last_bgsave_status"), "ok");
+    assert_eq!(text(&saved(&mut server, image.number, false)), "-ERR\r\n");
+    assert_eq!(info(&mut server, "rdb_changes_since_last_save"), "1");
+    assert_eq!(info(&mut server, "rdb_last_bgsave_status"), "ok");
     let image = server.say(0, "BGSAVE").image.expect("an image");
-    assert_eq!(server.info("rdb_bgsave_in_progress"), "1");
+    assert_eq!(info(&mut server, "rdb_bgsave_in_progress"), "1");
     assert_eq!(
         server.ask("SAVE"),
         "-ERR Background save already in progress\r\n"
     );
-    assert_eq!(text(&server.saved(image.number, false)), "");
-    assert_eq!(server.info("rdb_bgsave_in_progress"), "0");
-    assert_eq!(server.info("rdb_last_bgsave_status"), "err");
+    assert_eq!(text(&saved(&mut server, image.number, false)), "");
+    assert_eq!(info(&mut server, "rdb_bgsave_in_progress"), "0");
+    assert_eq!(info(&mut server, "rdb_last_bgsave_status"), "err");
 }
 
 #[test]
@@ -130,11 +74,11 @@ fn changes_made_while_an_image_is_written_are_not_in_it() {
     let image = server.say(0, "BGSAVE").image.expect("an image");
     server.ask("MSET a 1 b 2");
     server.wait(3);
-    server.saved(image.number, true);
-    assert_eq!(server.info("rdb_changes_since_last_save"), "2");
-    assert_eq!(server.info("rdb_last_bgsave_time_sec"), "3");
+    saved(&mut server, image.number, true);
+    assert_eq!(info(&mut server, "rdb_changes_since_last_save"), "2");
+    assert_eq!(info(&mut server, "rdb_last_bgsave_time_sec"), "3");
     let at = (START_US / SECOND_US + 3).to_string();
-    assert_eq!(server.info("rdb_last_save_time"), at);
+    assert_eq!(info(&mut server, "rdb_last_save_time"), at);
     assert_eq!(server.ask("LASTSAVE"), format!(":{at}\r\n"));
 }
 
@@ -146,17 +90,17 @@ fn save_points_are_kept() {
     // The time has passed already: at once, but not within the same step.
     assert_eq!(effects.wake_at_us, Some(START_US + 101 * SECOND_US));
     let image = server.wait(0).image.expect("an image");
-    server.saved(image.number, true);
+    saved(&mut server, image.number, true);
     let saved_us = server.now_us;
-    assert_eq!(server.wanted_after("PING"), None);
-    let next = server.wanted_after("SET k v");
+    assert_eq!(wanted_after(&mut server, "PING"), None);
+    let next = wanted_after(&mut server, "SET k v");
     assert_eq!(next, Some(saved_us + 101 * SECOND_US));
-    let next = server.wanted_after("SET k v");
+    let next = wanted_after(&mut server, "SET k v");
     assert_eq!(next, Some(saved_us + 11 * SECOND_US));
     assert!(server.wait(10).image.is_none());
     let image = server.wait(1).image.expect("an image");
     // One that fails is tried again, a little later.
-    let effects = server.saved(image.number, false);
+    let effects = saved(&mut server, image.number, false);
     assert_eq!(effects.wake_at_us, Some(server.now_us + 5 * SECOND_US));
     assert!(server.wait(5).image.is_some());
 }
@@ -168,10 +112,10 @@ fn who_ends_the_server_saves_first() {
     let image = effects.image.expect("an image");
     assert!(!effects.exit);
     let refusal = "-ERR Errors trying to SHUTDOWN. Check logs.\r\n";
-    let effects = server.saved(image.number, false);
+    let effects = saved(&mut server, image.number, false);
     assert_eq!((text(&effects).as_str(), effects.exit), (refusal, false));
     let image = server.say(0, "SHUTDOWN FORCE").image.expect("an image");
-    assert!(server.saved(image.number, false).exit);
+    assert!(saved(&mut server, image.number, false).exit);
 
     let mut server = Server::start(&[]);
     assert!(server.say(0, "SHUTDOWN NOSAVE").exit);
@@ -179,7 +123,7 @@ fn who_ends_the_server_saves_first() {
     assert!(server.say(0, "SHUTDOWN").exit);
     let mut server = Server::start(&[("save", "")]);
     let image = server.say(0, "SHUTDOWN SAVE").image.expect("an image");
-    assert!(server.saved(image.number, true).exit);
+    assert!(saved(&mut server, image.number, true).exit);
 }
 
 /// One of each kind, two databases, deadlines.
@@ -222,7 +166,7 @@ fn an_image_is_loaded_as_it_was_saved() {
     // What is past is left out.
     other.wait(10);
     assert_eq!(other.engine.load(&image), Ok(8));
-    assert_eq!(other.info("rdb_last_load_keys_expired"), "1");
+    assert_eq!(info(&mut other, "rdb_last_load_keys_expired"), "1");
 }
 
 /// Cut off anywhere, or with any byte changed, an image is refused, and nothing panics.

@@ -221,33 +221,26 @@ fn vadd(ctx: &mut Context, args: Args) -> Outcome {
 /// VREM key element
 fn vrem(ctx: &mut Context, args: Args) -> Outcome {
     arity(args, 3..=3, "VREM")?;
-    let mut slot = ctx.keyspace.write(ctx.db, args.at(1));
-    let is_removed = match slot.vectors_mut()? {
-        Some(set) => set.remove(args.at(2)),
-        None => false,
-    };
-    if !is_removed {
-        slot.only_laid_out_differently();
-    }
-    drop(slot);
-    ctx.reply.boolean(is_removed);
-    Ok(())
+    change(ctx, args.at(1), |set| set.remove(args.at(2)))
 }
 
 /// VSETATTR key element attributes
 fn vsetattr(ctx: &mut Context, args: Args) -> Outcome {
     arity(args, 4..=4, "VSETATTR")?;
     ctx.reserve(args.at(3).len())?;
-    let mut slot = ctx.keyspace.write(ctx.db, args.at(1));
-    let is_there = match slot.vectors_mut()? {
-        Some(set) => set.describe(args.at(2), args.at(3)),
-        None => false,
-    };
-    if !is_there {
+    let describe = |set: &mut VectorSet| set.describe(args.at(2), args.at(3));
+    change(ctx, args.at(1), describe)
+}
+
+/// Changes a set that is there, and answers whether anything of it changed.
+fn change(ctx: &mut Context, key: &[u8], how: impl FnOnce(&mut VectorSet) -> bool) -> Outcome {
+    let mut slot = ctx.keyspace.write(ctx.db, key);
+    let is_changed = slot.vectors_mut()?.is_some_and(how);
+    if !is_changed {
         slot.only_laid_out_differently();
     }
     drop(slot);
-    ctx.reply.boolean(is_there);
+    ctx.reply.boolean(is_changed);
     Ok(())
 }
 

@@ -183,7 +183,7 @@ impl Decoder {
     }
 
     /// The requests that are parsed ahead.
-    pub fn requests_ahead<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = Args<'a>> + Clone {
+    pub fn requests_ahead<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = Args<'a>> {
         let mut start = match self.taken {
             0 => 0,
             taken => self.ahead[taken - 1].spans as usize,

@@ -1,5 +1,4 @@
-//! What the engine holds once nothing is stored: as much after many commands as after few. And what it
-//! says a key takes is what is free when the key is gone.
+//! What the engine holds once nothing is stored: as much after many commands as after few.
 //!
 //! The count is the process's: nothing else may run beside it.
 
@@ -20,16 +19,7 @@ const LATE: std::ops::Range<usize> = 48..64;
 /// Plays scripts over and over, removes all keys after each time, and looks at what is allocated then.
 /// Returns how many commands were said.
 pub fn gives_memory_back(scripts: u32, seed: u64) -> Result<usize, String> {
-    let mut runner = runner(seed);
-    let mut said = 0;
-    for number in 0..scripts {
-        let family = FAMILIES[number as usize % FAMILIES.len()];
-        let script = turns(&mut runner, family)?;
-        let explain = |error| format!("{family}, script {number}: {error}");
-        play_over_and_over(&script).map_err(explain)?;
-        said += ROUNDS * script.len();
-    }
-    Ok(said)
+    Ok(ROUNDS * for_each_script(scripts, seed, play_over_and_over)?)
 }
 
 fn play_over_and_over(script: &[Turn]) -> Result<(), String> {
