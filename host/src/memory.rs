@@ -372,6 +372,89 @@ mod written {
     }
 }
 
+/// What a memory grows to in large pages: one that holds a million keys would otherwise be slow for the
+/// time it takes to find where its pages lie.
+#[cfg(target_os = "linux")]
+mod large {
+    use std::ops::Range;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use rustix::mm::{Advice, madvise};
+
+    const PAGE: usize = 2 << 20;
+
+    /// A memory that has not grown by more than this, as that of most forks, is left in small pages.
+    const SMALL: usize = 8 << 20;
+
+    /// In force since Linux 6.1; the crates that name it do so for some systems only.
+    const MADV_COLLAPSE: libc::c_int = 25;
+
+    pub(super) struct Pages {
+        /// The first address of those that the memory grew to, and the end of those that were used and are
+        /// in large pages by now, as far as the system had any. Multiples of the page's size.
+        first: usize,
+        done: AtomicUsize,
+    }
+
+    impl Pages {
+        /// For a memory that ends at the address `end` when it is made.
+        pub(super) fn new(end: usize) -> Self {
+            let first = end.next_multiple_of(PAGE);
+            Self {
+                first,
+                done: AtomicUsize::new(first),
+            }
+        }
+
+        /// Has the system use large pages for a memory that has just grown to `grown`, which is not used
+        /// yet. No loss if it has none, or does not know the advice.
+        ///
+        /// # Safety
+        ///
+        /// The addresses from where the memory ended when it was made up to the end of `grown` are mapped.
+        pub(super) unsafe fn grown(&self, grown: Range<usize>) {
+            if grown.end.saturating_sub(self.first) <= SMALL {
+                return;
+            }
+            // It grew because what it had before is in use: that is moved to large pages. In steps of less
+            // than one, so that most of the time there is nothing to move.
+            let done = self.done.load(Ordering::Relaxed);
+            let used = grown.start & !(PAGE - 1);
+            if used > done {
+                // SAFETY: mapped, by the caller's word; what is there stays what it is.
+                unsafe { libc::madvise(done as *mut _, used - done, MADV_COLLAPSE) };
+                self.done.store(used, Ordering::Relaxed);
+            }
+            // What is new will be in large pages from the start.
+            let new = grown.start.max(self.first).next_multiple_of(PAGE)..grown.end & !(PAGE - 1);
+            if !new.is_empty() {
+                // SAFETY: as above.
+                let _ = unsafe { madvise(new.start as *mut _, new.len(), Advice::LinuxHugepage) };
+            }
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod large {
+    use std::ops::Range;
+
+    pub(super) struct Pages;
+
+    impl Pages {
+        pub(super) fn new(_end: usize) -> Self {
+            Self
+        }
+
+        /// The system decides.
+        ///
+        /// # Safety
+        ///
+        /// Nothing can go wrong.
+        pub(super) unsafe fn grown(&self, _grown: Range<usize>) {}
+    }
+}
+
 /// Address space that holds a linear memory, and behind it nothing, so that any access that 32 bits
 /// and the guard's size can express stays within or fails. Given back when nobody refers to it.
 struct Space {
@@ -379,6 +462,7 @@ struct Space {
     reserved: usize,
     /// Bytes of it that are memory by now.
     size: AtomicUsize,
+    large: large::Pages,
 }
 
 // SAFETY: it is a piece of address space, the same for all threads. Who may touch what is in it is
@@ -401,6 +485,7 @@ impl Space {
             base,
             reserved,
             size: AtomicUsize::new(0),
+            large: large::Pages::new(base.as_ptr() as usize + size),
         };
         space.grow(size)?;
         if still.start + still.bytes().len() > size {
@@ -453,6 +538,9 @@ impl Space {
             // SAFETY: within the space, and of no use to anybody before.
             unsafe { mm::mprotect(self.base.add(size).as_ptr().cast(), to - size, flags)? };
             self.size.store(to, Ordering::Relaxed);
+            let base = self.base.as_ptr() as usize;
+            // SAFETY: all of it up to `to` was made accessible.
+            unsafe { self.large.grown(base + size..base + to) };
         }
         Ok(())
     }
@@ -611,6 +699,33 @@ mod tests {
         assert_eq!((bytes(&one)[0], bytes(&one).len()), (7, 8 * PAGE));
         assert!(is_zero(&bytes(&one)[6 * PAGE..]));
         assert_eq!(bytes(&other), striped());
+    }
+
+    #[test]
+    fn a_memory_that_grows_far_keeps_what_it_held() {
+        const MEGABYTE: usize = 1 << 20;
+        let still = Still::of(&striped()).expect("memory");
+        let space = Space::new(4 * PAGE, 64 * MEGABYTE, 16 * PAGE, &still).expect("address space");
+        let mut marks = vec![];
+        // By little, by much, and by little again.
+        for step in [64 << 10; 200]
+            .into_iter()
+            .chain([20 * MEGABYTE])
+            .chain([64 << 10; 100])
+        {
+            let before = space.size();
+            space.grow(before + step).expect("room");
+            for at in [before, before + step - 1] {
+                // SAFETY: within it, and nobody else knows of it.
+                unsafe { space.base.add(at).write(marks.len() as u8 | 1) };
+                marks.push(at);
+            }
+        }
+        let bytes = bytes(&space);
+        assert_eq!(bytes[..6 * PAGE], striped());
+        for (mark, at) in marks.into_iter().enumerate() {
+            assert_eq!(bytes[at], mark as u8 | 1, "{at}");
+        }
     }
 
     #[test]
