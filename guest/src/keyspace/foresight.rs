@@ -1,45 +1,55 @@
-//! Looking ahead for keys. Where there are many, each is waited for several times: for its place in the
-//! index, its entry, its bytes. The processor waits for several keys at a time, if it is asked for them
-//! one right after the other; commands, each with all that belongs to it, are too far apart.
+//! Looking ahead for what requests that came together are about to ask for, see [`crate::value::afar`].
 
-use super::table::Table;
+use super::table::{Entry, Table};
 use crate::value::Value;
+use crate::value::afar::{Afar, WORTH_IT};
 use crate::value::hash::Seed;
 
-/// With fewer keys than this in a database, all of them are near the processor anyway.
-const WORTH_IT: usize = 8192;
-
-/// As many keys are looked at together; more would push each other out again.
+/// As many entries are looked at together; more would push each other out again.
 const AT_ONCE: usize = 64;
 
-/// Keys that are about to be asked for.
-pub struct Foresight<'k> {
-    table: &'k Table,
+/// Entries of a table that are about to be asked for: keys of a database, or members of a value.
+pub struct Foresight<'k, T: Afar + ?Sized> {
+    table: &'k T,
     seed: &'k Seed,
     /// Where they most likely are: the first so many.
     positions: [u32; AT_ONCE],
     expected: usize,
 }
 
-impl<'k> Foresight<'k> {
+impl<'k> Foresight<'k, Table> {
+    /// Of keys; `None` where that would gain nothing.
     #[inline]
-    pub(super) fn of(table: &'k Table, seed: &'k Seed) -> Option<Self> {
-        if table.len() < WORTH_IT {
-            return None;
-        }
-        Some(Foresight {
+    pub(super) fn of_keys(table: &'k Table, seed: &'k Seed) -> Option<Self> {
+        (table.len() >= WORTH_IT).then(|| Foresight::new(table, seed))
+    }
+}
+
+impl<'k> Foresight<'k, dyn Afar + 'k> {
+    /// Of what a key holds; `None` where that would gain nothing.
+    #[inline]
+    pub(super) fn of_members(table: &'k Table, seed: &'k Seed, key: &[u8]) -> Option<Self> {
+        let position = table.find(seed.hash(key), key)?;
+        let members = table.entry(position).value().afar()?;
+        Some(Foresight::new(members, seed))
+    }
+}
+
+impl<'k, T: Afar + ?Sized> Foresight<'k, T> {
+    fn new(table: &'k T, seed: &'k Seed) -> Self {
+        Foresight {
             table,
             seed,
             positions: [0; AT_ONCE],
             expected: 0,
-        })
+        }
     }
 
     /// One more. What there is no room for is not looked at.
     #[inline]
-    pub fn expect(&mut self, key: &[u8]) {
+    pub fn expect(&mut self, name: &[u8]) {
         if let Some(free) = self.positions.get_mut(self.expected)
-            && let Some(position) = self.table.likely(self.seed.hash(key))
+            && let Some(position) = self.table.likely(self.seed.hash(name))
         {
             *free = position as u32;
             self.expected += 1;
@@ -51,13 +61,26 @@ impl<'k> Foresight<'k> {
     pub fn look(self) {
         let mut seen = 0;
         for position in &self.positions[..self.expected] {
-            let entry = self.table.entry(*position as usize);
-            seen ^= entry.key().first().unwrap_or(&0);
-            if let Value::String(string) = entry.value() {
-                seen ^= string.first_afar().unwrap_or(0);
-            }
+            seen ^= self.table.glance(*position as usize);
         }
         // Nobody wants to know it, but the compiler can't tell.
         std::hint::black_box(seen);
+    }
+}
+
+impl Afar for Table {
+    #[inline]
+    fn likely(&self, hash: u32) -> Option<usize> {
+        Table::likely(self, hash)
+    }
+
+    #[inline]
+    fn glance(&self, position: usize) -> u8 {
+        let entry: &Entry = self.entry(position);
+        let afar = match entry.value() {
+            Value::String(string) => string.first_afar().unwrap_or(0),
+            _ => 0,
+        };
+        afar ^ entry.key().first().unwrap_or(&0)
     }
 }

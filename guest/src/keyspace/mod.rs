@@ -25,6 +25,7 @@ pub use table::Entry;
 use table::{Due, Table};
 
 use crate::value::Value;
+use crate::value::afar::Afar;
 use crate::value::dense::Keyed as _;
 use crate::value::hash::Seed;
 
@@ -286,8 +287,14 @@ impl Keyspace {
 
     /// To look ahead for keys of a database; `None` where that would gain nothing.
     #[inline]
-    pub fn foresight(&self, db: usize) -> Option<Foresight<'_>> {
-        Foresight::of(&self.databases[db], &self.seed)
+    pub fn foresight(&self, db: usize) -> Option<Foresight<'_, Table>> {
+        Foresight::of_keys(&self.databases[db], &self.seed)
+    }
+
+    /// To look ahead for members of what a key holds; `None` where that would gain nothing.
+    #[inline]
+    pub fn foresight_in(&self, db: usize, key: &[u8]) -> Option<Foresight<'_, dyn Afar + '_>> {
+        Foresight::of_members(&self.databases[db], &self.seed, key)
     }
 
     // ---- reading

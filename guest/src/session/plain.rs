@@ -12,6 +12,9 @@ use super::{Caller, Client, Connection, ReplyMode, Server};
 use crate::commands::table::{Flags, Recall};
 use crate::resp::{Args, Wire};
 
+/// Of so many arguments behind the key it is looked whether they name members.
+const NAMES: usize = 4;
+
 /// What became of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ran {
@@ -56,24 +59,49 @@ impl PlainRun {
         self.standing.is_some()
     }
 
-    /// Looks at the requests that are about to run: where many keys are wanted of many, waiting for each
-    /// in turn takes longer than all else.
+    /// Looks at the requests that are about to run: where many keys are wanted of many, or many members
+    /// of what the first of these keys holds, waiting for each in turn takes longer than all else.
     #[inline]
     pub fn foresee<'a>(&mut self, server: &Server, requests: impl Iterator<Item = Args<'a>>) {
         let Some(standing) = self.standing else {
             return;
         };
-        let Some(mut foresight) = server.keyspace.foresight(standing.db) else {
-            return;
-        };
-        for args in requests {
-            if let Some(spec) = self.recall.lookup(args.at(0)) {
+        let mut keys = server.keyspace.foresight(standing.db);
+        let mut members = None;
+        for (number, args) in requests.enumerate() {
+            let Some(spec) = self.recall.lookup(args.at(0)) else {
+                continue;
+            };
+            if let Some(keys) = &mut keys {
                 for place in spec.fixed_places(args.len()) {
-                    args.get(place).inspect(|key| foresight.expect(key));
+                    args.get(place).inspect(|key| keys.expect(key));
                 }
             }
+            // Whatever else these commands are given, members are among it.
+            let names = 2..args.len().min(2 + NAMES);
+            if !spec.flags.contains(Flags::FAST) || spec.first_key != 1 || names.is_empty() {
+                continue;
+            }
+            let key = args.at(1);
+            if number == 0 {
+                let foresight = server.keyspace.foresight_in(standing.db, key);
+                members = foresight.map(|foresight| (key, foresight));
+            }
+            if let Some((first, members)) = &mut members
+                && *first == key
+            {
+                names.for_each(|place| members.expect(args.at(place)));
+            }
+            if keys.is_none() && members.is_none() {
+                return;
+            }
         }
-        foresight.look();
+        if let Some(keys) = keys {
+            keys.look();
+        }
+        if let Some((_, members)) = members {
+            members.look();
+        }
     }
 
     /// Runs a request, if that can be done plainly.

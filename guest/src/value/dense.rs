@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use hashbrown::HashTable;
 
+use super::afar::Afar;
 use super::hash::spread;
 
 /// Entries are allocated in pages: growing copies none of them.
@@ -187,6 +188,18 @@ impl<T: Keyed> Dense<T> {
                 .shrink_to(2 * self.len, |position| spread(hash_at(pages, *position)));
         }
         gone
+    }
+}
+
+impl<T: Keyed> Afar for Dense<T> {
+    #[inline]
+    fn likely(&self, hash: u32) -> Option<usize> {
+        Dense::likely(self, hash)
+    }
+
+    #[inline]
+    fn glance(&self, position: usize) -> u8 {
+        *self.at(position).key().first().unwrap_or(&0)
     }
 }
 

@@ -10,6 +10,7 @@ mod timed;
 
 pub use layout::Layout;
 
+use super::afar::{Afar, WORTH_IT};
 use super::deadlines::NO_DEADLINE;
 use super::dense;
 use super::hash::Seed;
@@ -171,6 +172,15 @@ impl Fields {
     }
 
     // ---- reading
+
+    /// See [`super::Value::afar`].
+    #[inline]
+    pub fn afar(&self) -> Option<&dyn Afar> {
+        match &self.form {
+            Form::Table(table) if table.len() >= WORTH_IT => Some(table.pairs()),
+            _ => None,
+        }
+    }
 
     /// Where the field is.
     #[inline]

@@ -1,5 +1,6 @@
 //! Pure data structures and the numbers and patterns of Redis. Knows no key, no time, no command.
 
+pub mod afar;
 pub mod cluster_slot;
 pub mod deadlines;
 pub mod dense;

@@ -6,6 +6,7 @@ mod layout;
 
 pub use layout::Layout;
 
+use super::afar::{Afar, WORTH_IT};
 use super::dense::{self, Dense, Keyed};
 use super::hash::Seed;
 use super::listpack::{self, Item, Listpack, Needle};
@@ -126,6 +127,15 @@ impl Set {
     }
 
     // ---- reading
+
+    /// See [`super::Value::afar`].
+    #[inline]
+    pub fn afar(&self) -> Option<&dyn Afar> {
+        match &self.0 {
+            Form::Table(table) if table.members.len() >= WORTH_IT => Some(&table.members),
+            _ => None,
+        }
+    }
 
     /// True if it is a member.
     #[inline]

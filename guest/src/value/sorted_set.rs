@@ -15,6 +15,7 @@ pub use range::{End, LexBound, LexRange, ScoreRange};
 use std::iter::Rev;
 use std::ops::Range;
 
+use super::afar::{Afar, WORTH_IT};
 use super::hash::Seed;
 use super::listpack::{Item, Listpack, Pairs};
 use large::Large;
@@ -181,6 +182,15 @@ impl SortedSet {
 
     // ---- reading
 
+    /// See [`super::Value::afar`].
+    #[inline]
+    pub fn afar(&self) -> Option<&dyn Afar> {
+        match &self.0 {
+            Form::Large(large) if large.len() >= WORTH_IT => Some(&**large),
+            _ => None,
+        }
+    }
+
     /// The score of a member.
     #[inline]
     pub fn score(&self, member: &[u8], seed: &Seed) -> Option<f64> {
@@ -218,7 +228,11 @@ impl SortedSet {
             (Form::Packed(packed), End::Highest) => {
                 Source::PackedBackwards(packed.pairs_until(ranks.end).rev())
             }
-            (Form::Large(large), from) => Source::Large(large, large.keys(ranks, from)),
+            (Form::Large(large), from) => Source::Large {
+                set: large,
+                keys: large.keys(ranks, from),
+                looked_at: if large.len() < WORTH_IT { left } else { 0 },
+            },
         };
         Items { source, left }
     }
@@ -391,8 +405,16 @@ pub struct Items<'a> {
 enum Source<'a> {
     Packed(Pairs<'a>),
     PackedBackwards(Rev<Pairs<'a>>),
-    Large(&'a Large, tree::Keys<'a>),
+    Large {
+        set: &'a Large,
+        keys: tree::Keys<'a>,
+        /// How many of the next members have been looked at, see [`super::afar`].
+        looked_at: usize,
+    },
 }
+
+/// As many members are looked at together.
+const AT_ONCE: usize = 16;
 
 impl<'a> Iterator for Items<'a> {
     type Item = Scored<'a>;
@@ -410,7 +432,18 @@ impl<'a> Iterator for Items<'a> {
         match &mut self.source {
             Source::Packed(pairs) => pairs.next().map(packed),
             Source::PackedBackwards(pairs) => pairs.next().map(packed),
-            Source::Large(set, keys) => keys.next().map(|key| large(set, key)),
+            Source::Large {
+                set,
+                keys,
+                looked_at,
+            } => {
+                if *looked_at == 0 {
+                    set.look_at(keys.clone().take(AT_ONCE));
+                    *looked_at = AT_ONCE;
+                }
+                *looked_at -= 1;
+                keys.next().map(|key| large(set, key))
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use super::super::afar::Afar;
 use super::super::dense::{Dense, Keyed};
 use super::range::{End, LexRange, ScoreRange};
 use super::tree::{Key, Keys, Members, Tree};
@@ -42,6 +43,19 @@ impl Members for Dense<Member> {
     #[inline]
     fn set_leaf(&mut self, position: u32, leaf: u32) {
         self.at_mut(position as usize).leaf = leaf;
+    }
+}
+
+impl Afar for Large {
+    #[inline]
+    fn likely(&self, hash: u32) -> Option<usize> {
+        self.members.likely(hash)
+    }
+
+    #[inline]
+    fn glance(&self, position: usize) -> u8 {
+        let member = self.members.at(position);
+        member.bytes.first().unwrap_or(&0) ^ self.tree.glance(member.leaf)
     }
 }
 
@@ -118,6 +132,14 @@ impl Large {
     /// See [`Dense::scan`].
     pub fn scan(&self, cursor: u64, count: usize) -> (u64, Range<usize>) {
         self.members.scan(cursor, count)
+    }
+
+    /// Looks at the members of keys that are about to be asked for.
+    pub fn look_at(&self, keys: impl Iterator<Item = Key>) {
+        let first = |key: Key| self.member(key.position as usize).first().copied();
+        let seen = keys.fold(0, |seen, key| seen ^ first(key).unwrap_or(0));
+        // Nobody wants to know it, but the compiler can't tell.
+        std::hint::black_box(seen);
     }
 
     // ---- writing

@@ -104,6 +104,17 @@ impl Tree {
         (rank, leaf.scores[place.index])
     }
 
+    /// Something of a leaf and of what it hangs on, see [`super::super::afar::Afar::glance`].
+    #[inline]
+    pub fn glance(&self, leaf: u32) -> u8 {
+        let leaf = &self.leaves[leaf];
+        let above = match leaf.up.inner {
+            NONE => 0,
+            inner => self.inners[inner].len,
+        };
+        (above ^ leaf.positions[LEAF / 2]) as u8
+    }
+
     fn place_of(&self, position: u32, members: &impl Members) -> Place {
         let leaf = members.leaf(position);
         match self.leaves[leaf].find(position) {
