@@ -58,26 +58,7 @@ pub(super) struct Parameter {
     pub alias: Option<&'static str>,
     pub flags: Flags,
     pub effect: Effect,
-    assign: fn(&mut Config, &[&[u8]]) -> Result<(), Refusal>,
-    print: fn(&Config, &mut Vec<u8>),
-    lines: fn(&Config) -> Vec<Line>,
-}
-
-impl Parameter {
-    /// Gives it the value that the words say, or leaves it.
-    pub fn assign(&self, config: &mut Config, words: &[&[u8]]) -> Result<(), Refusal> {
-        (self.assign)(config, words)
-    }
-
-    /// Prints its value as CONFIG GET does.
-    pub fn print(&self, config: &Config, out: &mut Vec<u8>) {
-        (self.print)(config, out);
-    }
-
-    /// What CONFIG REWRITE writes of it.
-    pub fn lines(&self, config: &Config) -> Vec<Line> {
-        (self.lines)(config)
-    }
+    field: Field,
 }
 
 const INT: i128 = i32::MAX as i128;
@@ -173,6 +154,45 @@ macro_rules! parameters {
             const DEFAULT: Config = Config { $($field: $default,)* };
         }
 
+        /// Each field. Functions of their own for each parameter would have to be known to every instance.
+        #[derive(Clone, Copy)]
+        #[expect(non_camel_case_types, reason = "they are named as the fields are")]
+        enum Field {
+            $($field,)*
+        }
+
+        impl Parameter {
+            /// Gives it the value that the words say, or leaves it.
+            pub fn assign(&self, config: &mut Config, words: &[&[u8]]) -> Result<(), Refusal> {
+                match self.field {
+                    $(Field::$field => {
+                        const RULE: <$kind as Kind>::Rule = or_unit!($($rule)?);
+                        config.$field.assign(words, &RULE)
+                    })*
+                }
+            }
+
+            /// Prints its value as CONFIG GET does.
+            pub fn print(&self, config: &Config, out: &mut Vec<u8>) {
+                match self.field {
+                    $(Field::$field => {
+                        const RULE: <$kind as Kind>::Rule = or_unit!($($rule)?);
+                        config.$field.print(&RULE, out);
+                    })*
+                }
+            }
+
+            /// What CONFIG REWRITE writes of it.
+            pub fn lines(&self, config: &Config) -> Vec<Line> {
+                match self.field {
+                    $(Field::$field => {
+                        const RULE: <$kind as Kind>::Rule = or_unit!($($rule)?);
+                        config.$field.lines(&Config::DEFAULT.$field, &RULE)
+                    })*
+                }
+            }
+        }
+
         pub(super) static PARAMETERS: &[Parameter] = &[$(Parameter {
             name: $name,
             alias: or_none!($($alias)?),
@@ -181,18 +201,7 @@ macro_rules! parameters {
                 ..Flags { immutable: false, sensitive: false, hidden: false, protected: false, many_words: false, own: false }
             },
             effect: or_no_effect!($($effect)?),
-            assign: |config, words| {
-                const RULE: <$kind as Kind>::Rule = or_unit!($($rule)?);
-                config.$field.assign(words, &RULE)
-            },
-            print: |config, out| {
-                const RULE: <$kind as Kind>::Rule = or_unit!($($rule)?);
-                config.$field.print(&RULE, out);
-            },
-            lines: |config| {
-                const RULE: <$kind as Kind>::Rule = or_unit!($($rule)?);
-                config.$field.lines(&Config::DEFAULT.$field, &RULE)
-            },
+            field: Field::$field,
         },)*];
     };
 }
