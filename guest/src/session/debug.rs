@@ -11,7 +11,7 @@ use super::{Call, LogLevel, SessionHandler};
 use crate::commands::{Outcome, error, generic, help, options};
 use crate::config::Config;
 use crate::rdb;
-use crate::resp::{Aggregate, Args, Protocol, Sink};
+use crate::resp::{Aggregate, Args, Protocol, Sink, quote};
 use crate::value::list::Part;
 use crate::value::{List, StringValue, Value, glob, number};
 
@@ -170,7 +170,10 @@ fn layout(call: &mut Call<'_>, key: &[u8], shown: Shown) -> Outcome {
     }
     let bytes = entry.value().heap_bytes();
     let text = if bytes <= MOST_SHOWN {
-        format!("{:?}", entry.value())
+        // As DUMP writes it: for a listpack, byte for byte what it is.
+        let mut text = format!("A {encoding} of {bytes} bytes: ");
+        quote(&rdb::dump(entry.value(), false), &mut text);
+        text
     } else {
         format!("A {encoding} of {bytes} bytes")
     };
