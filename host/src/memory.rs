@@ -182,8 +182,11 @@ mod backing {
 
         pub(super) fn finish(self) -> io::Result<Backing> {
             let Self { file, length } = self;
-            let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
-            rustix::fs::fcntl_add_seals(&file, seals)?;
+            // That nobody can write any more: it is not mapped anywhere yet. (`WRITE` says the same, but fails
+            // while the system happens to hold a page, to move it elsewhere; older systems know only that.)
+            let sealed = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
+            rustix::fs::fcntl_add_seals(&file, sealed | SealFlags::FUTURE_WRITE)
+                .or_else(|_| rustix::fs::fcntl_add_seals(&file, sealed | SealFlags::WRITE))?;
             let (anywhere, protection) = (std::ptr::null_mut(), ProtFlags::READ);
             // SAFETY: a new mapping, where the system likes.
             let view = unsafe { mmap(anywhere, length, protection, MapFlags::PRIVATE, &file, 0)? };

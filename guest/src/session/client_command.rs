@@ -2,26 +2,26 @@
 
 use super::client_info::ClientType;
 use super::connection::is_presentable;
-use super::{Call, Client, Connection, ReplyMode, SessionHandler, UserId};
+use super::{Call, Client, Connection, ReplyMode, UserId};
 use crate::commands::error::{self, CommandError};
 use crate::commands::{Outcome, help, options};
 use crate::resp::Args;
 use crate::value::number::parse_i64;
 
-pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
-    ("client|getname", getname),
-    ("client|help", help),
-    ("client|id", id),
-    ("client|info", info),
-    ("client|kill", kill),
-    ("client|list", list),
-    ("client|no-evict", no_evict),
-    ("client|no-touch", no_touch),
-    ("client|reply", reply),
-    ("client|setinfo", setinfo),
-    ("client|setname", setname),
-    ("client|unblock", unblock),
-];
+crate::session::handlers::attach! {
+    "client|getname" => getname,
+    "client|help" => help,
+    "client|id" => id,
+    "client|info" => info,
+    "client|kill" => kill,
+    "client|list" => list,
+    "client|no-evict" => no_evict,
+    "client|no-touch" => no_touch,
+    "client|reply" => reply,
+    "client|setinfo" => setinfo,
+    "client|setname" => setname,
+    "client|unblock" => unblock,
+}
 
 /// CLIENT GETNAME
 fn getname(call: &mut Call<'_>, _args: Args<'_>) -> Outcome {

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Call, SessionHandler, handlers};
+use super::{Call, handlers};
 use crate::commands::error;
 use crate::commands::table::{
     self, Argument, BeginSearch, COMMANDS, Categories, CommandSpec, FindKeys, Group, KeyRef,
@@ -13,16 +13,16 @@ use crate::commands::{Outcome, help};
 use crate::resp::{Aggregate, Args, Sink};
 use crate::value::glob;
 
-pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
-    ("command", info),
-    ("command|count", count),
-    ("command|docs", docs),
-    ("command|getkeys", getkeys),
-    ("command|getkeysandflags", getkeysandflags),
-    ("command|help", help),
-    ("command|info", info),
-    ("command|list", list),
-];
+crate::session::handlers::attach! {
+    "command" => info,
+    "command|count" => count,
+    "command|docs" => docs,
+    "command|getkeys" => getkeys,
+    "command|getkeysandflags" => getkeysandflags,
+    "command|help" => help,
+    "command|info" => info,
+    "command|list" => list,
+}
 
 /// The commands there are, without subcommands.
 fn built() -> impl Iterator<Item = &'static CommandSpec> + Clone {

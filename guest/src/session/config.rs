@@ -2,18 +2,18 @@
 //! here is what follows from a change.
 
 use super::errands::NO_SUCH_FILE;
-use super::{Call, Connection, Errand, LogLevel, Server, SessionHandler, Transport};
+use super::{Call, Connection, Errand, LogLevel, Server, Transport};
 use crate::commands::{CommandError, Outcome, error, help};
 use crate::config::{Changes, Config, Protected};
 use crate::resp::Args;
 
-pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
-    ("config|get", get),
-    ("config|help", help),
-    ("config|resetstat", resetstat),
-    ("config|rewrite", rewrite),
-    ("config|set", set),
-];
+crate::session::handlers::attach! {
+    "config|get" => get,
+    "config|help" => help,
+    "config|resetstat" => resetstat,
+    "config|rewrite" => rewrite,
+    "config|set" => set,
+}
 
 impl Server {
     /// True if a parameter like `enable-debug-command` lets this client do what it guards.

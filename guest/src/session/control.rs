@@ -3,7 +3,7 @@
 //! the client waits until that is answered.
 
 use super::command_log::CommandLog;
-use super::{Call, Connection, Output, Server, SessionHandler};
+use super::{Call, Connection, Output, Server};
 use crate::commands::error::CommandError;
 use crate::commands::options::{self, is};
 use crate::commands::wait::{Awaited, Nothing};
@@ -11,20 +11,20 @@ use crate::commands::{Outcome, Wait, help};
 use crate::config::Protected;
 use crate::resp::Args;
 
-pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
-    ("petridis|clock", by_the_host),
-    ("petridis|diff", by_the_host),
-    ("petridis|drop", by_the_host),
-    ("petridis|dump", by_the_host),
-    ("petridis|fault", super::faults::fault),
-    ("petridis|fork", by_the_host),
-    ("petridis|help", help),
-    ("petridis|list", by_the_host),
-    ("petridis|log", log),
-    ("petridis|restore", by_the_host),
-    ("petridis|seed", seed),
-    ("petridis|snapshot", by_the_host),
-];
+crate::session::handlers::attach! {
+    "petridis|clock" => by_the_host,
+    "petridis|diff" => by_the_host,
+    "petridis|drop" => by_the_host,
+    "petridis|dump" => by_the_host,
+    "petridis|fault" => super::faults::fault,
+    "petridis|fork" => by_the_host,
+    "petridis|help" => help,
+    "petridis|list" => by_the_host,
+    "petridis|log" => log,
+    "petridis|restore" => by_the_host,
+    "petridis|seed" => seed,
+    "petridis|snapshot" => by_the_host,
+}
 
 /// The fact by which the host forbids all of it.
 const FORBIDDEN: (&str, &str) = ("control", "no");

@@ -118,6 +118,27 @@ const fn query(table: &mut [Option<Handler>; COUNT], handlers: &[(&str, SessionH
     }
 }
 
+/// Attaches the handlers of a family of many commands that are seldom asked for: `"name" => function,` each.
+/// One function tells them apart, since every instance keeps a list of all functions that are called by
+/// their address.
+macro_rules! attach {
+    ($($name:literal => $handler:path,)*) => {
+        pub(in crate::session) const HANDLERS: &[(&str, $crate::session::SessionHandler)] =
+            &[$(($name, run_by_name)),*];
+
+        fn run_by_name(
+            call: &mut $crate::session::Call<'_>,
+            args: $crate::resp::Args<'_>,
+        ) -> $crate::commands::Outcome {
+            match call.spec.name {
+                $($name => $handler(call, args),)*
+                name => unreachable!("{name} is not of this family"),
+            }
+        }
+    };
+}
+pub(in crate::session) use attach;
+
 /// A name that no command of Redis 8.0 has stops the build.
 const fn id_of(name: &str) -> usize {
     let mut id = 0;

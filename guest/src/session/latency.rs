@@ -8,21 +8,21 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 
 use super::sparkline::{self, Bar};
-use super::{Call, Server, SessionHandler};
+use super::{Call, Server};
 use crate::commands::table::{COMMANDS, CommandSpec, Flags, lookup_full};
 use crate::commands::{Outcome, error, help};
 use crate::config::Config;
 use crate::resp::{Aggregate, Args, Sink};
 
-pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
-    ("latency|doctor", doctor),
-    ("latency|graph", graph),
-    ("latency|help", help),
-    ("latency|histogram", histogram),
-    ("latency|history", history),
-    ("latency|latest", latest),
-    ("latency|reset", reset),
-];
+crate::session::handlers::attach! {
+    "latency|doctor" => doctor,
+    "latency|graph" => graph,
+    "latency|help" => help,
+    "latency|histogram" => histogram,
+    "latency|history" => history,
+    "latency|latest" => latest,
+    "latency|reset" => reset,
+}
 
 /// How many samples of an event are kept.
 const MOST_SAMPLES: usize = 160;

@@ -1,20 +1,20 @@
 //! MEMORY: what the data and the server take. The figures are this server's own: bytes that are
 //! allocated here, not those that Redis would allocate.
 
-use super::{Call, Server, SessionHandler};
+use super::{Call, Server};
 use crate::commands::{Outcome, error, help, options};
 use crate::keyspace::Entry;
 use crate::resp::{Aggregate, Args, Sink};
 use crate::value::{Fields, List, Set, SortedSet, Stream, Value, VectorSet};
 
-pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
-    ("memory|doctor", doctor),
-    ("memory|help", help),
-    ("memory|malloc-stats", malloc_stats),
-    ("memory|purge", purge),
-    ("memory|stats", stats),
-    ("memory|usage", usage),
-];
+crate::session::handlers::attach! {
+    "memory|doctor" => doctor,
+    "memory|help" => help,
+    "memory|malloc-stats" => malloc_stats,
+    "memory|purge" => purge,
+    "memory|stats" => stats,
+    "memory|usage" => usage,
+}
 
 /// What a key takes in the index of its database, on average.
 const INDEX_BYTES: usize = 8;

@@ -1,16 +1,16 @@
 //! MODULE: what the server says of modules. There is none to load: the sandbox has no files.
 
-use super::{Call, SessionHandler};
+use super::Call;
 use crate::commands::{Outcome, error, help};
 use crate::resp::{Args, Sink};
 
-pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
-    ("module|help", help),
-    ("module|list", list),
-    ("module|load", load),
-    ("module|loadex", load),
-    ("module|unload", unload),
-];
+crate::session::handlers::attach! {
+    "module|help" => help,
+    "module|list" => list,
+    "module|load" => load,
+    "module|loadex" => load,
+    "module|unload" => unload,
+}
 
 /// The modules that Redis 8.0 comes with, as HELLO and MODULE LIST name them.
 pub fn write_list(reply: &mut dyn Sink) {

@@ -2,7 +2,7 @@
 //! FAILOVER. A replica of a master is one whose master is never reached: read only, and its data as
 //! old as it says.
 
-use super::{Call, Caller, Connection, LogLevel, Server, SessionHandler};
+use super::{Call, Caller, Connection, LogLevel, Server};
 use crate::commands::table::{CommandSpec, Flags};
 use crate::commands::wait::{self, Awaited, Nothing};
 use crate::commands::{Outcome, Wait, error, options};
@@ -10,14 +10,14 @@ use crate::config::ReplicaOf;
 use crate::resp::Args;
 use crate::value::number::parse_i64;
 
-pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
-    ("failover", failover),
-    ("replicaof", replicaof),
-    ("role", role),
-    ("slaveof", replicaof),
-    ("wait", wait),
-    ("waitaof", waitaof),
-];
+crate::session::handlers::attach! {
+    "failover" => failover,
+    "replicaof" => replicaof,
+    "role" => role,
+    "slaveof" => replicaof,
+    "wait" => wait,
+    "waitaof" => waitaof,
+}
 
 /// Whom a replica follows.
 #[derive(Clone, Debug)]

@@ -5,18 +5,18 @@
 use std::collections::VecDeque;
 
 use super::redaction::Shown;
-use super::{Call, Caller, Connection, Server, SessionHandler};
+use super::{Call, Caller, Connection, Server};
 use crate::commands::table::{CommandSpec, Flags};
 use crate::commands::{Outcome, error, help};
 use crate::resp::{Args, OwnedArgs};
 use crate::value::number::parse_i64;
 
-pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
-    ("slowlog|get", get),
-    ("slowlog|help", help),
-    ("slowlog|len", len),
-    ("slowlog|reset", reset),
-];
+crate::session::handlers::attach! {
+    "slowlog|get" => get,
+    "slowlog|help" => help,
+    "slowlog|len" => len,
+    "slowlog|reset" => reset,
+}
 
 /// Of a longer request the rest is counted, and of a longer argument too.
 const MOST_ARGS: usize = 32;

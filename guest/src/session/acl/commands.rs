@@ -10,23 +10,23 @@ use crate::commands::options::{c_text, integer, is};
 use crate::commands::table::{COMMANDS, Categories, PARENTS};
 use crate::commands::{Outcome, error, help};
 use crate::resp::{Aggregate, Args, Sink};
-use crate::session::{Call, Errand, LogLevel, SessionHandler, handlers};
+use crate::session::{Call, Errand, LogLevel, handlers};
 
-pub(in crate::session) const HANDLERS: &[(&str, SessionHandler)] = &[
-    ("acl|cat", cat),
-    ("acl|deluser", deluser),
-    ("acl|dryrun", dryrun),
-    ("acl|genpass", genpass),
-    ("acl|getuser", getuser),
-    ("acl|help", help),
-    ("acl|list", list),
-    ("acl|load", load),
-    ("acl|log", log),
-    ("acl|save", save),
-    ("acl|setuser", setuser),
-    ("acl|users", users),
-    ("acl|whoami", whoami),
-];
+crate::session::handlers::attach! {
+    "acl|cat" => cat,
+    "acl|deluser" => deluser,
+    "acl|dryrun" => dryrun,
+    "acl|genpass" => genpass,
+    "acl|getuser" => getuser,
+    "acl|help" => help,
+    "acl|list" => list,
+    "acl|load" => load,
+    "acl|log" => log,
+    "acl|save" => save,
+    "acl|setuser" => setuser,
+    "acl|users" => users,
+    "acl|whoami" => whoami,
+}
 
 /// ACL CAT [category]
 fn cat(call: &mut Call<'_>, args: Args<'_>) -> Outcome {

@@ -1,7 +1,7 @@
 //! CLUSTER, ASKING, READONLY, READWRITE: what a client of a cluster asks, and what changes the slots of
 //! the node. Nodes are not met, and nothing is moved between them.
 
-use super::super::{Call, SessionHandler};
+use super::super::Call;
 use super::describe::{self, slot_number};
 use super::{Cluster, Slots, random_id};
 use crate::commands::error::{self, CommandError};
@@ -10,39 +10,39 @@ use crate::resp::Args;
 use crate::value::cluster_slot;
 use crate::value::number::parse_i64;
 
-pub(in crate::session) const HANDLERS: &[(&str, SessionHandler)] = &[
-    ("asking", asking),
-    ("cluster|addslots", addslots),
-    ("cluster|addslotsrange", addslotsrange),
-    ("cluster|bumpepoch", bumpepoch),
-    ("cluster|count-failure-reports", count_failure_reports),
-    ("cluster|countkeysinslot", countkeysinslot),
-    ("cluster|delslots", delslots),
-    ("cluster|delslotsrange", delslotsrange),
-    ("cluster|failover", failover),
-    ("cluster|flushslots", flushslots),
-    ("cluster|forget", forget),
-    ("cluster|getkeysinslot", getkeysinslot),
-    ("cluster|help", help),
-    ("cluster|info", info),
-    ("cluster|keyslot", keyslot),
-    ("cluster|links", links),
-    ("cluster|meet", meet),
-    ("cluster|myid", myid),
-    ("cluster|myshardid", myshardid),
-    ("cluster|nodes", nodes),
-    ("cluster|replicas", replicas),
-    ("cluster|replicate", replicate),
-    ("cluster|reset", reset),
-    ("cluster|saveconfig", saveconfig),
-    ("cluster|set-config-epoch", set_config_epoch),
-    ("cluster|setslot", setslot),
-    ("cluster|shards", shards),
-    ("cluster|slaves", replicas),
-    ("cluster|slots", slots),
-    ("readonly", readonly),
-    ("readwrite", readonly),
-];
+crate::session::handlers::attach! {
+    "asking" => asking,
+    "cluster|addslots" => addslots,
+    "cluster|addslotsrange" => addslotsrange,
+    "cluster|bumpepoch" => bumpepoch,
+    "cluster|count-failure-reports" => count_failure_reports,
+    "cluster|countkeysinslot" => countkeysinslot,
+    "cluster|delslots" => delslots,
+    "cluster|delslotsrange" => delslotsrange,
+    "cluster|failover" => failover,
+    "cluster|flushslots" => flushslots,
+    "cluster|forget" => forget,
+    "cluster|getkeysinslot" => getkeysinslot,
+    "cluster|help" => help,
+    "cluster|info" => info,
+    "cluster|keyslot" => keyslot,
+    "cluster|links" => links,
+    "cluster|meet" => meet,
+    "cluster|myid" => myid,
+    "cluster|myshardid" => myshardid,
+    "cluster|nodes" => nodes,
+    "cluster|replicas" => replicas,
+    "cluster|replicate" => replicate,
+    "cluster|reset" => reset,
+    "cluster|saveconfig" => saveconfig,
+    "cluster|set-config-epoch" => set_config_epoch,
+    "cluster|setslot" => setslot,
+    "cluster|shards" => shards,
+    "cluster|slaves" => replicas,
+    "cluster|slots" => slots,
+    "readonly" => readonly,
+    "readwrite" => readonly,
+}
 
 /// The cluster, or that there is none.
 fn enabled<'c>(call: &'c mut Call<'_>) -> Result<&'c mut Cluster, CommandError> {

@@ -7,14 +7,14 @@ use super::{Mode, Redirect, Tracks};
 use crate::commands::options::{integer, is};
 use crate::commands::{CommandError, Outcome, error};
 use crate::resp::Args;
-use crate::session::{Call, SessionHandler};
+use crate::session::Call;
 
-pub(in crate::session) const HANDLERS: &[(&str, SessionHandler)] = &[
-    ("client|caching", caching),
-    ("client|getredir", getredir),
-    ("client|tracking", tracking),
-    ("client|trackinginfo", trackinginfo),
-];
+crate::session::handlers::attach! {
+    "client|caching" => caching,
+    "client|getredir" => getredir,
+    "client|tracking" => tracking,
+    "client|trackinginfo" => trackinginfo,
+}
 
 /// What CLIENT TRACKING is asked for.
 #[derive(Default)]
