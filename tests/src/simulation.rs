@@ -186,6 +186,8 @@ fn watch_script(script: &[Turn]) -> Result<(), String> {
                 "time took {keys:?} to {later:?}, not {expected:?}"
             )));
         }
+        // What has gone by now may be there again after the command.
+        walk.look(names_in_db_0(&later));
         native.send(CLIENTS[turn.client], &encode(&turn.words));
         let _ = native.receive(CLIENTS[turn.client], Patience::None);
         keys = look(&mut native).map_err(context)?;
@@ -303,6 +305,11 @@ fn look_at(native: &mut Native, name: &[u8]) -> Result<Entry, String> {
     })
 }
 
+fn names_in_db_0(keys: &Keys) -> BTreeSet<Vec<u8>> {
+    let of_db_0 = keys.keys().filter(|(db, _)| *db == "0");
+    of_db_0.map(|(_, name)| name.clone()).collect()
+}
+
 /// One step more of a walk through the keys of database 0, a few at a time while they change.
 fn go_on(walk: &mut Walk, native: &mut Native, keys: &Keys, words: &Words) -> Result<(), String> {
     if words
@@ -312,8 +319,7 @@ fn go_on(walk: &mut Walk, native: &mut Native, keys: &Keys, words: &Words) -> Re
         // Other keys, and the cursor means nothing among them.
         *walk = Walk::default();
     }
-    let of_db_0 = keys.keys().filter(|(db, _)| *db == "0");
-    walk.look(of_db_0.map(|(_, name)| name.clone()).collect());
+    walk.look(names_in_db_0(keys));
     ask(native, &["SELECT", "0"])?;
     let scan = |cursor: &[u8]| ask(native, &[b"SCAN".as_slice(), cursor, b"COUNT", b"1"]);
     walk.go_on(1, scan).map(|_| ())

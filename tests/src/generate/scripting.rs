@@ -443,7 +443,7 @@ impl Program {
             21 => {
                 let call = self.chance.pick(&[
                     "table.sort(t)",
-                    "table.sort(t, function(a, b) tick() return tostring(a) < tostring(b) end)",
+                    "table.sort(t, function(a, b) tick() return show(a, 0) < show(b, 0) end)",
                     "table.insert(t, n)",
                     "table.insert(t, 1, s)",
                     "table.remove(t)",
