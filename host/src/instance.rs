@@ -49,7 +49,7 @@ pub struct Instance {
     told_us: u64,
     /// How long the last step took, by the engine's own clock.
     took_us: u64,
-    recorder: Option<Recorder>,
+    recorder: Option<Box<Recorder>>,
     /// Removes the recording again; behind the recorder, which ends it.
     _provisional: Option<Provisional>,
 }
@@ -260,7 +260,7 @@ impl Instance {
             };
             let is_a_forks = recording.is_a_forks();
             match Recorder::create(recording, head, &image::shared()?.initial, begins) {
-                Ok(created) => recorder = Some(created),
+                Ok(created) => recorder = Some(Box::new(created)),
                 // Nobody ordered this one, so nobody goes without the fork.
                 Err(error) if is_a_forks => tracing::error!("A fork is not recorded: {error}"),
                 Err(error) => return Err(error),

@@ -55,6 +55,8 @@ impl Server {
         spec: &'static CommandSpec,
         args: Args<'_>,
     ) {
+        // What follows from a command is heard before it is shown.
+        self.read_journal(Some(connection));
         let is_hidden =
             spec.flags.contains(Flags::SKIP_MONITOR) || spec.flags.contains(Flags::ADMIN);
         if !self.monitors.is_empty()
@@ -67,7 +69,6 @@ impl Server {
         if self.command_log.is_some() {
             self.log_command(connection, caller, spec, args);
         }
-        self.read_journal(Some(connection));
         if matches!(spec.name, "flushall" | "flushdb") && caller == Caller::Client {
             let option = args.get(1);
             let lazily = self.config.lazyfree_lazy_user_flush;
