@@ -118,8 +118,8 @@ const fn query(table: &mut [Option<Handler>; COUNT], handlers: &[(&str, SessionH
     }
 }
 
-/// Attaches the handlers of a family of many commands that are seldom asked for: `"name" => function,` each.
-/// One function tells them apart, since every instance keeps a list of all functions that are called by
+/// Attaches the handlers of a family of many commands: `"name" => function,` each, what is asked for most
+/// first. One function tells them apart, since every instance keeps a list of all functions that are called by
 /// their address.
 macro_rules! attach {
     ($($name:literal => $handler:path,)*) => {

@@ -3,27 +3,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Call, Caller, Connection, ReplyMode, Server, SessionHandler};
+use super::{Call, Caller, Connection, ReplyMode, Server};
 use crate::commands::{Outcome, error, help};
 use crate::resp::{Aggregate, Args, Protocol, Sink};
 use crate::value::glob;
 
-pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
-    ("psubscribe", psubscribe),
-    ("publish", publish),
-    ("pubsub|channels", channels),
-    ("pubsub|help", help),
-    ("pubsub|numpat", numpat),
-    ("pubsub|numsub", numsub),
-    ("pubsub|shardchannels", shardchannels),
-    ("pubsub|shardnumsub", shardnumsub),
-    ("punsubscribe", punsubscribe),
-    ("spublish", spublish),
-    ("ssubscribe", ssubscribe),
-    ("subscribe", subscribe),
-    ("sunsubscribe", sunsubscribe),
-    ("unsubscribe", unsubscribe),
-];
+crate::session::handlers::attach! {
+    "publish" => publish,
+    "psubscribe" => psubscribe,
+    "pubsub|channels" => channels,
+    "pubsub|help" => help,
+    "pubsub|numpat" => numpat,
+    "pubsub|numsub" => numsub,
+    "pubsub|shardchannels" => shardchannels,
+    "pubsub|shardnumsub" => shardnumsub,
+    "punsubscribe" => punsubscribe,
+    "spublish" => spublish,
+    "ssubscribe" => ssubscribe,
+    "subscribe" => subscribe,
+    "sunsubscribe" => sunsubscribe,
+    "unsubscribe" => unsubscribe,
+}
 
 /// What can be subscribed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

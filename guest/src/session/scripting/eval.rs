@@ -1,24 +1,24 @@
 //! EVAL, EVALSHA, their forms that only read, and SCRIPT.
 
-use super::super::{Call, SessionHandler};
+use super::super::Call;
 use super::cache::{Declared, declared, parse_digest};
 use super::run::{self, Target, begin, go_on, goes_on, show};
 use crate::commands::{CommandError, Outcome, error, help, options};
 use crate::lua::{self, Digest};
 use crate::resp::Args;
 
-pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
-    ("eval", eval),
-    ("eval_ro", eval_ro),
-    ("evalsha", evalsha),
-    ("evalsha_ro", evalsha_ro),
-    ("script|debug", debug),
-    ("script|exists", exists),
-    ("script|flush", flush),
-    ("script|help", script_help),
-    ("script|kill", kill),
-    ("script|load", load),
-];
+crate::session::handlers::attach! {
+    "evalsha" => evalsha,
+    "eval" => eval,
+    "eval_ro" => eval_ro,
+    "evalsha_ro" => evalsha_ro,
+    "script|debug" => debug,
+    "script|exists" => exists,
+    "script|flush" => flush,
+    "script|help" => script_help,
+    "script|kill" => kill,
+    "script|load" => load,
+}
 
 /// What the script of an EVAL or EVALSHA declares, as far as that is known before it runs.
 pub(super) fn declared_by(scripts: &super::Scripts, args: Args<'_>, by_digest: bool) -> Declared {

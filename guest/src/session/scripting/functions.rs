@@ -1,6 +1,6 @@
 //! FCALL, FCALL_RO and FUNCTION.
 
-use super::super::{Call, SessionHandler};
+use super::super::Call;
 use super::cache::Declared;
 use super::eval::{FREED_AT_ONCE, is_flush_mode, is_lazy};
 use super::libraries::{Libraries, Library, Refusal};
@@ -11,19 +11,19 @@ use crate::rdb::functions;
 use crate::resp::{Args, Sink};
 use crate::value::glob;
 
-pub(super) const HANDLERS: &[(&str, SessionHandler)] = &[
-    ("fcall", fcall),
-    ("fcall_ro", fcall_ro),
-    ("function|delete", delete),
-    ("function|dump", dump),
-    ("function|flush", flush),
-    ("function|help", function_help),
-    ("function|kill", kill),
-    ("function|list", list),
-    ("function|load", load),
-    ("function|restore", restore),
-    ("function|stats", stats),
-];
+crate::session::handlers::attach! {
+    "fcall" => fcall,
+    "fcall_ro" => fcall_ro,
+    "function|delete" => delete,
+    "function|dump" => dump,
+    "function|flush" => flush,
+    "function|help" => function_help,
+    "function|kill" => kill,
+    "function|list" => list,
+    "function|load" => load,
+    "function|restore" => restore,
+    "function|stats" => stats,
+}
 
 /// What the function of an FCALL declares.
 pub(super) fn declared_by(scripts: &super::Scripts, args: Args<'_>) -> Declared {
