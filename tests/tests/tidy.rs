@@ -147,6 +147,17 @@ fn the_guests_layers_import_only_downwards() {
 }
 
 /// `UPDATE=1` writes it anew.
+/// Of several programs in a workspace, `cargo run` takes none unless it is told.
+#[test]
+fn the_readmes_cargo_run_runs_the_server() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).expect(path);
+    assert!(read("README.md").contains("\ncargo run --release "));
+    assert!(read("host/Cargo.toml").contains("\ndefault-run = \"petridis\"\n"));
+    for other in ["guest/Cargo.toml", "tests/Cargo.toml"] {
+        assert!(!read(other).contains("default-run"), "{other}");
+    }
+}
+
 #[test]
 fn the_list_of_commands_is_fresh() {
     let path = root().join("docs/commands.md");
