@@ -90,7 +90,8 @@ fn restoring(c: &mut Criterion) {
 }
 
 /// A fork's first reply, as a server of its own. Some hundred times only: thousands leave so many ports behind,
-/// each for a minute, that finding a free one takes the system half a millisecond. Both ends stay to be dropped by whoever times it.
+/// each for a minute, that finding a free one takes the system half a millisecond. Both ends stay to be dropped by whoever
+/// times it.
 fn forked_server(snapshot: &Snapshot) -> (blocking::Server, TcpStream) {
     let fork = blocking::Server::fork(snapshot).expect("a fork");
     let mut client = TcpStream::connect(fork.addr()).expect("it listens");

@@ -1,8 +1,7 @@
 //! Looking ahead for what requests that came together are about to ask for, see [`crate::value::afar`].
 
-use super::table::{Entry, Table};
-use crate::value::Value;
-use crate::value::afar::{Afar, WORTH_IT};
+use super::table::Table;
+use crate::value::afar::{self, Afar};
 use crate::value::hash::Seed;
 
 /// As many entries are looked at together; more would push each other out again.
@@ -17,32 +16,28 @@ pub struct Foresight<'k, T: Afar + ?Sized> {
     expected: usize,
 }
 
-impl<'k> Foresight<'k, Table> {
-    /// Of keys; `None` where that would gain nothing.
-    #[inline]
-    pub(super) fn of_keys(table: &'k Table, seed: &'k Seed) -> Option<Self> {
-        (table.len() >= WORTH_IT).then(|| Foresight::new(table, seed))
-    }
-}
-
 impl<'k> Foresight<'k, dyn Afar + 'k> {
     /// Of what a key holds; `None` where that would gain nothing.
     #[inline]
     pub(super) fn of_members(table: &'k Table, seed: &'k Seed, key: &[u8]) -> Option<Self> {
         let position = table.find(seed.hash(key), key)?;
-        let members = table.entry(position).value().afar()?;
-        Some(Foresight::new(members, seed))
+        Foresight::of(table.entry(position).value().afar()?, seed)
     }
 }
 
 impl<'k, T: Afar + ?Sized> Foresight<'k, T> {
-    fn new(table: &'k T, seed: &'k Seed) -> Self {
-        Foresight {
+    /// Of what is in a table; `None` where that would gain nothing.
+    #[inline]
+    pub(super) fn of(table: &'k T, seed: &'k Seed) -> Option<Self> {
+        if !table.is_far() {
+            return None;
+        }
+        Some(Foresight {
             table,
             seed,
             positions: [0; AT_ONCE],
             expected: 0,
-        }
+        })
     }
 
     /// One more. What there is no room for is not looked at.
@@ -59,28 +54,11 @@ impl<'k, T: Afar + ?Sized> Foresight<'k, T> {
     /// Looks at all of them. Changes nothing.
     #[inline]
     pub fn look(self) {
-        let mut seen = 0;
-        for position in &self.positions[..self.expected] {
-            seen ^= self.table.glance(*position as usize);
-        }
-        // Nobody wants to know it, but the compiler can't tell.
-        std::hint::black_box(seen);
-    }
-}
-
-impl Afar for Table {
-    #[inline]
-    fn likely(&self, hash: u32) -> Option<usize> {
-        Table::likely(self, hash)
-    }
-
-    #[inline]
-    fn glance(&self, position: usize) -> u8 {
-        let entry: &Entry = self.entry(position);
-        let afar = match entry.value() {
-            Value::String(string) => string.first_afar().unwrap_or(0),
-            _ => 0,
-        };
-        afar ^ entry.key().first().unwrap_or(&0)
+        let positions = &self.positions[..self.expected];
+        afar::look(
+            positions
+                .iter()
+                .map(|position| self.table.glance(*position as usize)),
+        );
     }
 }

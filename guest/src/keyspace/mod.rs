@@ -288,7 +288,7 @@ impl Keyspace {
     /// To look ahead for keys of a database; `None` where that would gain nothing.
     #[inline]
     pub fn foresight(&self, db: usize) -> Option<Foresight<'_, Table>> {
-        Foresight::of_keys(&self.databases[db], &self.seed)
+        Foresight::of(&self.databases[db], &self.seed)
     }
 
     /// To look ahead for members of what a key holds; `None` where that would gain nothing.

@@ -8,6 +8,7 @@ use std::ops::Range;
 use super::access::Access;
 use super::recency::Recency;
 use crate::value::Value;
+use crate::value::afar::Afar;
 use crate::value::deadlines::{Deadlines, NO_DEADLINE};
 use crate::value::dense::{Dense, Keyed};
 
@@ -48,6 +49,27 @@ impl Keyed for Entry {
     #[inline]
     fn key(&self) -> &[u8] {
         &self.key
+    }
+}
+
+impl Afar for Table {
+    #[inline]
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    #[inline]
+    fn likely(&self, hash: u32) -> Option<usize> {
+        self.entries.likely(hash)
+    }
+
+    #[inline]
+    fn glance(&self, position: usize) -> u8 {
+        let afar = match self.entry(position).value() {
+            Value::String(string) => string.first_afar().unwrap_or(0),
+            _ => 0,
+        };
+        afar ^ self.entries.glance(position)
     }
 }
 
@@ -98,12 +120,6 @@ impl Table {
     #[inline]
     pub fn find(&self, hash: u32, key: &[u8]) -> Option<usize> {
         self.entries.find(hash, key)
-    }
-
-    /// Where a key with that hash most likely is, see [`Dense::likely`].
-    #[inline]
-    pub fn likely(&self, hash: u32) -> Option<usize> {
-        self.entries.likely(hash)
     }
 
     /// The entry at a position below [`Table::len`].

@@ -9,11 +9,17 @@ use super::gate::{self, Command, Done, Standing};
 use super::handlers::{self, Handler};
 use super::scripting::flags_of;
 use super::{Caller, Client, Connection, ReplyMode, Server};
-use crate::commands::table::{Flags, Recall};
+use crate::commands::table::{CommandSpec, Flags, Recall};
 use crate::resp::{Args, Wire};
 
 /// Of so many arguments behind the key it is looked whether they name members.
 const NAMES: usize = 4;
+
+/// True if members of what the first argument names may be among the others, whatever else is.
+#[inline]
+fn names_members(spec: &CommandSpec, args: Args<'_>) -> bool {
+    spec.flags.contains(Flags::FAST) && spec.first_key == 1 && args.len() > 2
+}
 
 /// What became of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,9 +72,18 @@ impl PlainRun {
         let Some(standing) = self.standing else {
             return;
         };
+        let mut requests = requests.peekable();
         let mut keys = server.keyspace.foresight(standing.db);
-        let mut members = None;
-        for (number, args) in requests.enumerate() {
+        let mut members = requests.peek().and_then(|args| {
+            let spec = self.recall.lookup(args.at(0))?;
+            let key = names_members(spec, *args).then(|| args.at(1))?;
+            let foresight = server.keyspace.foresight_in(standing.db, key)?;
+            Some((key, foresight))
+        });
+        if keys.is_none() && members.is_none() {
+            return;
+        }
+        for args in requests {
             let Some(spec) = self.recall.lookup(args.at(0)) else {
                 continue;
             };
@@ -77,23 +92,12 @@ impl PlainRun {
                     args.get(place).inspect(|key| keys.expect(key));
                 }
             }
-            // Whatever else these commands are given, members are among it.
-            let names = 2..args.len().min(2 + NAMES);
-            if !spec.flags.contains(Flags::FAST) || spec.first_key != 1 || names.is_empty() {
-                continue;
-            }
-            let key = args.at(1);
-            if number == 0 {
-                let foresight = server.keyspace.foresight_in(standing.db, key);
-                members = foresight.map(|foresight| (key, foresight));
-            }
-            if let Some((first, members)) = &mut members
-                && *first == key
+            if let Some((key, members)) = &mut members
+                && names_members(spec, args)
+                && *key == args.at(1)
             {
+                let names = 2..args.len().min(2 + NAMES);
                 names.for_each(|place| members.expect(args.at(place)));
-            }
-            if keys.is_none() && members.is_none() {
-                return;
             }
         }
         if let Some(keys) = keys {

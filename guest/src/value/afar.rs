@@ -6,10 +6,19 @@
 use super::Value;
 
 /// With fewer entries than this, all of them are near the processor anyway.
-pub const WORTH_IT: usize = 8192;
+const FAR: usize = 8192;
 
 /// A table whose entries one may look at beforehand. Nothing is changed.
 pub trait Afar {
+    /// How many entries there are.
+    fn count(&self) -> usize;
+
+    /// True if looking at entries beforehand gains anything.
+    #[inline]
+    fn is_far(&self) -> bool {
+        self.count() >= FAR
+    }
+
     /// Where an entry with that hash most likely is, if there is one; nothing of any entry is looked at.
     fn likely(&self, hash: u32) -> Option<usize>;
 
@@ -17,8 +26,15 @@ pub trait Afar {
     fn glance(&self, position: usize) -> u8;
 }
 
+/// Looks at what glances see, one right after the other.
+#[inline]
+pub fn look(glances: impl Iterator<Item = u8>) {
+    // Nobody wants to know it, but the compiler can't tell.
+    std::hint::black_box(glances.fold(0, |seen, glance| seen ^ glance));
+}
+
 impl Value {
-    /// The table of a value with many members, to look at some beforehand.
+    /// The table of a value that has one, to look at some of its members beforehand.
     #[inline]
     pub fn afar(&self) -> Option<&dyn Afar> {
         match self {

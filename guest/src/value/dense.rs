@@ -85,13 +85,6 @@ impl<T: Keyed> Dense<T> {
             .map(|position| *position as usize)
     }
 
-    /// Where an entry with that hash most likely is, if there is one; nothing of any entry is looked at.
-    #[inline]
-    pub fn likely(&self, hash: u32) -> Option<usize> {
-        let position = self.index.iter_hash(spread(hash)).next();
-        position.map(|position| *position as usize)
-    }
-
     /// The entry at a position, where there is one.
     #[inline]
     pub fn at(&self, position: usize) -> &T {
@@ -193,8 +186,14 @@ impl<T: Keyed> Dense<T> {
 
 impl<T: Keyed> Afar for Dense<T> {
     #[inline]
+    fn count(&self) -> usize {
+        self.len
+    }
+
+    #[inline]
     fn likely(&self, hash: u32) -> Option<usize> {
-        Dense::likely(self, hash)
+        let position = self.index.iter_hash(spread(hash)).next();
+        position.map(|position| *position as usize)
     }
 
     #[inline]

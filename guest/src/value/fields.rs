@@ -10,7 +10,7 @@ mod timed;
 
 pub use layout::Layout;
 
-use super::afar::{Afar, WORTH_IT};
+use super::afar::Afar;
 use super::deadlines::NO_DEADLINE;
 use super::dense;
 use super::hash::Seed;
@@ -177,7 +177,7 @@ impl Fields {
     #[inline]
     pub fn afar(&self) -> Option<&dyn Afar> {
         match &self.form {
-            Form::Table(table) if table.len() >= WORTH_IT => Some(table.pairs()),
+            Form::Table(table) => Some(table.pairs()),
             _ => None,
         }
     }

@@ -6,7 +6,7 @@ mod layout;
 
 pub use layout::Layout;
 
-use super::afar::{Afar, WORTH_IT};
+use super::afar::Afar;
 use super::dense::{self, Dense, Keyed};
 use super::hash::Seed;
 use super::listpack::{self, Item, Listpack, Needle};
@@ -132,7 +132,7 @@ impl Set {
     #[inline]
     pub fn afar(&self) -> Option<&dyn Afar> {
         match &self.0 {
-            Form::Table(table) if table.members.len() >= WORTH_IT => Some(&table.members),
+            Form::Table(table) => Some(&table.members),
             _ => None,
         }
     }

@@ -15,7 +15,7 @@ pub use range::{End, LexBound, LexRange, ScoreRange};
 use std::iter::Rev;
 use std::ops::Range;
 
-use super::afar::{Afar, WORTH_IT};
+use super::afar::{self, Afar};
 use super::hash::Seed;
 use super::listpack::{Item, Listpack, Pairs};
 use large::Large;
@@ -186,7 +186,7 @@ impl SortedSet {
     #[inline]
     pub fn afar(&self) -> Option<&dyn Afar> {
         match &self.0 {
-            Form::Large(large) if large.len() >= WORTH_IT => Some(&**large),
+            Form::Large(large) => Some(&**large),
             _ => None,
         }
     }
@@ -231,7 +231,7 @@ impl SortedSet {
             (Form::Large(large), from) => Source::Large {
                 set: large,
                 keys: large.keys(ranks, from),
-                looked_at: if large.len() < WORTH_IT { left } else { 0 },
+                looked_at: if large.is_far() { 0 } else { left },
             },
         };
         Items { source, left }
@@ -438,7 +438,8 @@ impl<'a> Iterator for Items<'a> {
                 looked_at,
             } => {
                 if *looked_at == 0 {
-                    set.look_at(keys.clone().take(AT_ONCE));
+                    let next = keys.clone().take(AT_ONCE);
+                    afar::look(next.map(|key| set.glance_at_member(key.position as usize)));
                     *looked_at = AT_ONCE;
                 }
                 *looked_at -= 1;
